@@ -41,3 +41,5 @@ function sharedKey(theirPublic: Uint8Array, myPrivate: Uint8Array): Uint8Array {
 const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 const words = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.slice().buffer);
+
+export const publicKeyOf = (privateKey: Uint8Array): Uint8Array => x25519.getPublicKey(privateKey);

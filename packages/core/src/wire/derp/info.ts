@@ -1,7 +1,6 @@
 // ClientInfo and ServerInfo: small JSON documents in NaCl boxes. Opening a ClientInfo proves that the client owns the
 // node key it names. What is not understood is ignored; a mesh key is never taken, since this relay has no mesh.
 import * as box from "./box.ts";
-import type { NodeKey } from "../../domain/ids.ts";
 import { derpVersion, frame, frameType, keyLength, nonceLength } from "./frames.ts";
 import { DerpError } from "./parser.ts";
 
@@ -70,13 +69,6 @@ export function openServerInfo(
 ): ServerInfo {
   return { version: versionOf(openJson(payload, serverPublic, clientPrivate, "server info")) };
 }
-
-/** The text form of a raw node key. */
-export const nodeKeyOf = (raw: Uint8Array): NodeKey => {
-  let hex = "";
-  for (const byte of raw) hex += byte.toString(16).padStart(2, "0");
-  return `nodekey:${hex}` as NodeKey; // callers pass 32 bytes, so this is the brand's form
-};
 
 function openJson(
   sealed: Uint8Array,
