@@ -22,7 +22,9 @@ export function parseStunRequest(datagram: Uint8Array): Uint8Array | undefined {
   if (view.getUint16(body) !== fingerprintAttribute || view.getUint16(body + 2) !== 4) return undefined;
   if (!namesSoftware(datagram, view, body)) return undefined;
   const expected = (crc32(datagram.subarray(0, body)) ^ fingerprintMask) >>> 0;
-  return view.getUint32(body + 4) === expected ? datagram.slice(8, headerLength) : undefined;
+  return view.getUint32(body + 4) === expected
+    ? new Uint8Array(datagram.subarray(8, headerLength))
+    : undefined;
 }
 
 /** Walks the attributes type(2) ‖ length(2) ‖ value, padded to 4; they must end exactly where FINGERPRINT begins. */

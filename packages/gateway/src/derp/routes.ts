@@ -6,7 +6,8 @@ import { upgradeRequired } from "./upgrade.ts";
 const challengeForm = /^[A-Za-z0-9._:-]{1,64}$/;
 
 export function handleDerpRoute(req: IncomingMessage, res: ServerResponse): boolean {
-  switch ((req.url ?? "").split("?", 1)[0]) {
+  const [path = ""] = (req.url ?? "").split("?", 1);
+  switch (path) {
     case "/derp":
       // Upgrades do not come here: node:http gives them to the server's `upgrade` listener.
       answer(res, 426, upgradeRequired, { Upgrade: "DERP", Connection: "Upgrade" });

@@ -88,7 +88,7 @@ export const serverKeyFrame = (key: Uint8Array): Uint8Array => frame(frameType.s
 export function readServerKey(payload: Uint8Array): Uint8Array | undefined {
   if (payload.length < magic.length + keyLength || magic.some((byte, i) => payload[i] !== byte))
     return undefined;
-  return payload.slice(magic.length, magic.length + keyLength);
+  return new Uint8Array(payload.subarray(magic.length, magic.length + keyLength));
 }
 
 export const recvPacketFrame = (source: Uint8Array, packet: Uint8Array): Uint8Array =>

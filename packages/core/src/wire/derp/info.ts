@@ -25,7 +25,7 @@ export function openClientInfo(
   serverPrivate: Uint8Array,
 ): { readonly key: Uint8Array; readonly info: ClientInfo } {
   if (payload.length < keyLength + nonceLength) throw new DerpError("client info: too short");
-  const key = payload.slice(0, keyLength);
+  const key = new Uint8Array(payload.subarray(0, keyLength));
   const fields = openJson(payload.subarray(keyLength), key, serverPrivate, "client info");
   return {
     key,

@@ -40,7 +40,8 @@ export class DerpParser {
     const rest = this.#chunk.subarray(this.#at);
     this.#at = 0;
     if (rest.length === 0) {
-      this.#chunk = chunk;
+      // A plain view: `slice` of a Buffer would not copy, and whoever copies a payload relies on it.
+      this.#chunk = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
       return;
     }
     this.#chunk = new Uint8Array(rest.length + chunk.length);
