@@ -2,7 +2,7 @@
 // Hazard (protocol 6.4): clients remember the bytes of the keep-alive in a buffer that later messages overwrite, and
 // skip whatever equals it. A message whose body is as long as the keep-alive's may be dropped, so none is.
 
-import { utf8, view } from "../lib/bytes.ts";
+import { utf8 } from "../lib/bytes.ts";
 import { rawFrames } from "./zstd-frames.ts";
 import { compress } from "./zstd.ts";
 
@@ -48,6 +48,8 @@ export class MapFrameReader {
   private readonly maxBody: number;
   private parts: Uint8Array[] = [];
   private held = 0;
+  /** Bytes that the message at the front takes, as far as its header has come. */
+  private wanted = MAP_HEADER_BYTES;
   private failure: MapFrameError | undefined;
 
   constructor(maxBody = MAX_MAP_BODY_BYTES) {
@@ -57,33 +59,28 @@ export class MapFrameReader {
   /** Bodies that `chunk` completes. What is kept is copied; at most one message is held. */
   push(chunk: Uint8Array): Buffer[] {
     if (this.failure !== undefined) throw this.failure;
-    const bodies: Buffer[] = [];
-    if (this.held + chunk.length < this.wanted(chunk)) {
-      this.parts.push(new Uint8Array(chunk));
-      this.held += chunk.length;
-      return bodies;
+    this.parts.push(chunk);
+    this.held += chunk.length;
+    if (this.held < this.wanted) {
+      this.parts[this.parts.length - 1] = new Uint8Array(chunk);
+      return [];
     }
-    const buffer = Buffer.concat([...this.parts, chunk]);
+    const buffer = Buffer.concat(this.parts);
+    const bodies: Buffer[] = [];
     let at = 0;
+    this.wanted = MAP_HEADER_BYTES;
     while (buffer.length - at >= MAP_HEADER_BYTES) {
-      const length = this.checked(buffer.readUInt32LE(at));
-      const end = at + MAP_HEADER_BYTES + length;
-      if (end > buffer.length) break;
+      const end = at + MAP_HEADER_BYTES + this.checked(buffer.readUInt32LE(at));
+      if (end > buffer.length) {
+        this.wanted = end - at;
+        break;
+      }
       bodies.push(buffer.subarray(at + MAP_HEADER_BYTES, end));
       at = end;
     }
     this.parts = at < buffer.length ? [new Uint8Array(buffer.subarray(at))] : [];
     this.held = buffer.length - at;
     return bodies;
-  }
-
-  /** Bytes that complete the message at the front, as far as known. */
-  private wanted(chunk: Uint8Array): number {
-    const first = this.parts[0];
-    if (first === undefined) return 0;
-    const head = first.length >= MAP_HEADER_BYTES ? first : Buffer.concat([...this.parts, chunk]);
-    if (head.length < MAP_HEADER_BYTES) return MAP_HEADER_BYTES;
-    return MAP_HEADER_BYTES + this.checked(view(head).readUInt32LE(0));
   }
 
   private checked(length: number): number {
