@@ -8,9 +8,12 @@ import { problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
+import { principalText } from "@hydrascale/core/domain/codec";
+import type { CommandResult } from "@hydrascale/core/domain/directory/commands";
 import type { CommandId } from "@hydrascale/core/domain/ids";
 import type { Principal } from "@hydrascale/core/domain/message";
-import { KeyUse, authenticate } from "./access.ts";
+import type { TailnetService } from "../service.ts";
+import { authenticate } from "./access.ts";
 import { parseCommandId } from "./input.ts";
 import { describeApi } from "./openapi.ts";
 import type { Call, Operation } from "./operation.ts";
@@ -52,11 +55,8 @@ export function createApi(options: ApiOptions): Hono {
       }),
     );
   serveDescription(app, options.version);
-  const keyUse = new KeyUse();
   for (const operation of operations)
-    app.on(operation.method.toUpperCase(), honoPath(operation.path), (c) =>
-      serve(c, operation, options, keyUse),
-    );
+    app.on(operation.method.toUpperCase(), honoPath(operation.path), (c) => serve(c, operation, options));
   refuseOtherMethods(app);
   app.notFound((c) => problemResponse(problem("not-found", "no such path"), c.req.header("accept")));
   app.onError((error, c) => {
@@ -100,7 +100,6 @@ async function admit(
   c: Context,
   operation: Operation,
   options: ApiOptions,
-  keyUse: KeyUse,
 ): Promise<Result<Principal, Problem>> {
   const bearer = c.req.header("authorization");
   // without credentials that could be any, nobody is asked anything
@@ -109,11 +108,11 @@ async function admit(
   if (operation.reads === "barrier") {
     const fresh = await options.service.barrier();
     if (!fresh.ok) {
-      const known = await authenticate(options, bearer, keyUse);
+      const known = authenticate(options, bearer);
       return known.ok ? fresh : known;
     }
   }
-  return authenticate(options, bearer, keyUse);
+  return authenticate(options, bearer);
 }
 
 async function waitFor(c: Context, options: ApiOptions): Promise<Result<void, Problem>> {
@@ -132,14 +131,18 @@ function commandId(c: Context): Result<CommandId | undefined, Problem> {
     : ok(id);
 }
 
-async function serve(
-  c: Context,
-  operation: Operation,
-  options: ApiOptions,
-  keyUse: KeyUse,
-): Promise<Response> {
+function firstAnswer(
+  service: TailnetService,
+  id: CommandId | undefined,
+  by: Principal,
+): CommandResult | undefined {
+  const recent = id === undefined ? undefined : service.directory.recent.get(id);
+  return recent?.by === principalText(by) ? recent.result : undefined;
+}
+
+async function serve(c: Context, operation: Operation, options: ApiOptions): Promise<Response> {
   const accept = c.req.header("accept");
-  const by = await admit(c, operation, options, keyUse);
+  const by = await admit(c, operation, options);
   if (!by.ok)
     return by.error.code === "unauthenticated" ? unauthorized(accept) : problemResponse(by.error, accept);
   const waited = await waitFor(c, options);
@@ -151,15 +154,18 @@ async function serve(
   const call: Call = {
     options,
     service,
-    directory: service.directory,
+    // looked up each time: the fold is replaced when it heals
+    get directory() {
+      return service.directory;
+    },
     by: by.value,
-    keyUse,
     commandId: id.value,
-    repeated: id.value !== undefined && service.directory.recent.has(id.value),
-    async execute(command) {
+    firstAnswer: firstAnswer(service, id.value, by.value),
+    async execute(command, minted) {
+      const chosen = id.value ?? minted;
       const decided = await service.execute(command, {
         by: by.value,
-        ...(id.value === undefined ? {} : { id: id.value }),
+        ...(chosen === undefined ? {} : { id: chosen }),
       });
       if (decided.ok) seq = decided.value.seq;
       return decided;

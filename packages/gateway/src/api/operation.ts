@@ -3,7 +3,7 @@
 
 import type { Context } from "hono";
 import { z } from "@hono/zod-openapi";
-import type { Command } from "@hydrascale/core/domain/directory/commands";
+import type { Command, CommandResult } from "@hydrascale/core/domain/directory/commands";
 import type { DirectoryState } from "@hydrascale/core/domain/directory/state";
 import type { CommandId } from "@hydrascale/core/domain/ids";
 import type { Principal } from "@hydrascale/core/domain/message";
@@ -12,7 +12,6 @@ import type { ErrorCode, Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import type { Decided, TailnetService } from "../service.ts";
-import type { KeyUse } from "./access.ts";
 import { parseMembers, readBody } from "./body.ts";
 import type { ApiOptions } from "./options.ts";
 import type { ApiProblem } from "./problem.ts";
@@ -25,12 +24,12 @@ export interface Call {
   readonly service: TailnetService;
   readonly directory: DirectoryState;
   readonly by: Principal;
-  readonly keyUse: KeyUse;
   /** Chosen by the caller, so that a repeat gets the first answer. */
   readonly commandId: CommandId | undefined;
-  /** This command was decided before; what it named may be gone since. */
-  readonly repeated: boolean;
-  execute(command: Command): Promise<Result<Decided, Problem>>;
+  /** The first answer to a command that the same caller repeats; what it named may be gone since. */
+  readonly firstAnswer: CommandResult | undefined;
+  /** `id`: what a key was minted from, when the caller chose none. */
+  execute(command: Command, id?: CommandId): Promise<Result<Decided, Problem>>;
 }
 
 type Shape = z.ZodObject;

@@ -1,5 +1,6 @@
 // What the admin API needs from outside. Everything that knows of NATS, of files or of the process is a function here.
 
+import type { ApiKeyId } from "@hydrascale/core/domain/ids";
 import type { Clock } from "@hydrascale/core/lib/clock";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -61,6 +62,8 @@ export interface ApiOptions {
   /** bearer: an API key with every request; local: whoever reaches the socket is trusted. */
   readonly trust: "bearer" | "local";
   readonly clock: Clock;
+  /** Told of each use of a key; what lists show as last seen follows from it. */
+  readonly keyUsed: (key: ApiKeyId) => void;
   /** Version of the product, for the documentation. */
   readonly version: string;
   readonly policyMode: "database" | "file";

@@ -38,9 +38,7 @@ export const apiKeyShape = z
     prefix: z.string().openapi({ description: "display form", example: "hskey-api-0123456789ab-***" }),
     expiration: time.nullable().openapi({ description: "null: never" }),
     createdAt: time,
-    lastSeen: time
-      .nullable()
-      .openapi({ description: "last use at the gateway that answers, since its start" }),
+    lastSeen: time.nullable().openapi({ description: "last use, to the minute" }),
   })
   .openapi("ApiKey");
 

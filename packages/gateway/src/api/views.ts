@@ -72,12 +72,12 @@ export const viewPreAuthKey = (
   aclTags: [...key.tags],
 });
 
-export const viewApiKey = (key: ApiKey, lastSeen: Millis | undefined): ApiKeyJson => ({
+export const viewApiKey = (rows: Rows, key: ApiKey): ApiKeyJson => ({
   id: String(key.id),
   prefix: masked(key.prefix),
   expiration: timeOrNull(key.expiry),
   createdAt: formatTime(key.createdAt),
-  lastSeen: timeOrNull(lastSeen ?? null),
+  lastSeen: timeOrNull(rows.live.keyUse.get(key.id)?.lastSeen ?? null),
 });
 
 function subnetRoutes(node: Node, which: SubnetRoutes): string[] {

@@ -25,12 +25,15 @@ const createApiKey = operation({
   answer: z.object({ apiKey: z.string() }),
   async run({ body }, call) {
     const minted = call.service.mint("api", call.commandId);
-    const decided = await call.execute({
-      kind: "CreateApiKey",
-      hash: minted.hash,
-      prefix: minted.prefix,
-      expiry: body.expiration ?? null,
-    });
+    const decided = await call.execute(
+      {
+        kind: "CreateApiKey",
+        hash: minted.hash,
+        prefix: minted.prefix,
+        expiry: body.expiration ?? null,
+      },
+      minted.id,
+    );
     return decided.ok ? ok({ apiKey: minted.token }) : decided;
   },
 });
@@ -44,7 +47,7 @@ const listApiKeys = operation({
   answer: z.object({ apiKeys: z.array(apiKeyShape) }),
   async run(_, call) {
     const keys = [...call.directory.apiKeys.values()].sort((a, b) => a.id - b.id);
-    return ok({ apiKeys: keys.map((key) => viewApiKey(key, call.keyUse.last(key.id))) });
+    return ok({ apiKeys: keys.map((key) => viewApiKey(call.service, key)) });
   },
 });
 
@@ -85,7 +88,7 @@ const deleteApiKey = operation({
   answer: nothing,
   async run({ params, query }, call) {
     const key = named(call, query.id === "0" ? "" : query.id, params.prefix);
-    if (!key.ok) return call.repeated ? ok({}) : key;
+    if (!key.ok) return call.firstAnswer === undefined ? key : ok({});
     const decided = await call.execute({ kind: "DeleteApiKey", key: key.value });
     return decided.ok ? ok({}) : decided;
   },

@@ -24,7 +24,7 @@ async function waiting(call: Call, text: string): Promise<Result<PendingLogin, A
   if (!id.ok) return id;
   const login = await call.service.logins.get(id.value);
   const outcome = call.directory.logins.get(id.value)?.outcome;
-  if (outcome !== undefined && !call.repeated) {
+  if (outcome !== undefined) {
     const what = outcome.kind === "completed" ? `completed as node ${outcome.node}` : outcome.kind;
     return err(problem("conflict", `login: already ${what}`));
   }
@@ -39,6 +39,7 @@ async function waiting(call: Call, text: string): Promise<Result<PendingLogin, A
 }
 
 async function register(call: Call, userText: string, idText: string): Promise<Result<object, ApiProblem>> {
+  if (call.firstAnswer !== undefined) return decidedNode(call, ok({ result: call.firstAnswer }));
   const login = await waiting(call, idText);
   if (!login.ok) return login;
   const user = findUser(call.directory, userText);
@@ -96,6 +97,7 @@ const authApprove = operation({
   body: z.object({ authId: z.string().default("") }),
   answer: nothing,
   async run({ body }, call) {
+    if (call.firstAnswer !== undefined) return ok({});
     const login = await waiting(call, body.authId);
     if (!login.ok) return login;
     const decided = await call.execute({ kind: "ApproveLogin", login: login.value.id });
@@ -112,6 +114,7 @@ const authReject = operation({
   body: z.object({ authId: z.string().default("") }),
   answer: nothing,
   async run({ body }, call) {
+    if (call.firstAnswer !== undefined) return ok({});
     const login = await waiting(call, body.authId);
     if (!login.ok) return login;
     const decided = await call.execute({ kind: "DenyLogin", login: login.value.id });

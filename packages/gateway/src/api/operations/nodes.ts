@@ -22,7 +22,7 @@ const answer = z.object({ node: nodeShape });
 /** The node that a decision named, as it is now. */
 export function decidedNode(
   call: Call,
-  decided: Result<Decided, ApiProblem>,
+  decided: Result<Pick<Decided, "result">, ApiProblem>,
   routes: SubnetRoutes = "none",
   asked?: Node["id"],
 ): Result<object, ApiProblem> {
@@ -137,7 +137,7 @@ const setTags = operation({
   async run({ params, body }, call) {
     const id = nodeId(params.nodeId);
     if (!id.ok) return id;
-    if (!call.repeated) {
+    if (call.firstAnswer === undefined) {
       const node = findNode(call.directory, params.nodeId);
       if (!node.ok) return node;
       if (body.tags.length === 0)

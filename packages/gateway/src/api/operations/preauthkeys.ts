@@ -50,16 +50,19 @@ const createPreAuthKey = operation({
     if (user.value === null && body.aclTags.length === 0)
       return err(problem("invalid", "pre-auth key: needs a user or tags"));
     const minted = call.service.mint("auth", call.commandId);
-    const decided = await call.execute({
-      kind: "CreatePreAuthKey",
-      hash: minted.hash,
-      prefix: minted.prefix,
-      user: user.value,
-      tags: body.aclTags,
-      reusable: body.reusable,
-      ephemeral: body.ephemeral,
-      expiry: body.expiration ?? null,
-    });
+    const decided = await call.execute(
+      {
+        kind: "CreatePreAuthKey",
+        hash: minted.hash,
+        prefix: minted.prefix,
+        user: user.value,
+        tags: body.aclTags,
+        reusable: body.reusable,
+        ephemeral: body.ephemeral,
+        expiry: body.expiration ?? null,
+      },
+      minted.id,
+    );
     if (!decided.ok) return decided;
     const { result } = decided.value;
     const row = result.kind === "pre-auth-key" ? call.directory.preAuthKeys.get(result.key) : undefined;
