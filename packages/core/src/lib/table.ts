@@ -37,15 +37,27 @@ export interface JournalSlot {
   seq: number;
 }
 
+/** Called on every change of a row, rollbacks and loads included: what an index follows. */
+export type OnChange<K extends RowId, V extends object> = (
+  before: V | undefined,
+  after: V | undefined,
+  id: K,
+  seq: number,
+) => void;
+
 export class Table<K extends RowId, V extends object> {
   readonly name: string;
   private readonly slot: JournalSlot;
+  private readonly onChange: OnChange<K, V> | undefined;
   private readonly rows = new Map<K, V>();
   private readonly seqs = new Map<K, number>();
+  /** Sequences that loaded rows (and tombstones) already reflect: older messages leave them alone. */
+  private readonly loaded = new Map<K, number>();
 
-  constructor(name: string, slot: JournalSlot) {
+  constructor(name: string, slot: JournalSlot, onChange?: OnChange<K, V>) {
     this.name = name;
     this.slot = slot;
+    this.onChange = onChange;
   }
 
   get size(): number {
@@ -74,16 +86,26 @@ export class Table<K extends RowId, V extends object> {
   }
 
   set(id: K, row: V): void {
-    this.write(id, row, this.slot.seq);
+    if (!this.reflects(id)) this.write(id, row, this.slot.seq);
   }
 
   delete(id: K): void {
-    if (this.rows.has(id)) this.write(id, undefined, this.slot.seq);
+    if (this.rows.has(id) && !this.reflects(id)) this.write(id, undefined, this.slot.seq);
   }
 
-  /** Puts a row in as loaded from a document, with the sequence that it reflects. */
-  load(id: K, row: V, seq: number): void {
+  /**
+   * Puts a row in as loaded from a document (undefined: its tombstone), with the sequence that it reflects.
+   * Documents are written before the position they belong to, so a fold that resumes from that position meets
+   * messages which some rows already hold: `set` and `delete` at or below the loaded sequence do nothing.
+   */
+  load(id: K, row: V | undefined, seq: number): void {
     this.write(id, row, seq);
+    this.loaded.set(id, seq);
+  }
+
+  private reflects(id: K): boolean {
+    const seq = this.loaded.get(id);
+    return seq !== undefined && this.slot.seq <= seq;
   }
 
   private write(id: K, row: V | undefined, seq: number): void {
@@ -96,6 +118,7 @@ export class Table<K extends RowId, V extends object> {
   }
 
   private put(id: K, row: V | undefined, seq: number): void {
+    const before = this.rows.get(id);
     if (row === undefined) {
       this.rows.delete(id);
       this.seqs.delete(id);
@@ -103,5 +126,6 @@ export class Table<K extends RowId, V extends object> {
       this.rows.set(id, row);
       this.seqs.set(id, seq);
     }
+    this.onChange?.(before, row, id, seq);
   }
 }

@@ -76,6 +76,12 @@ export interface Node {
   readonly authAt: Millis;
 }
 
+/** A deleted node as it was last, so that a client that was away can be told what became of it (protocol 17 on 5.7). */
+export interface Departed {
+  readonly node: Node;
+  readonly at: Millis;
+}
+
 export interface LoginOutcome {
   readonly id: LoginId;
   readonly at: Millis;
@@ -99,6 +105,10 @@ export interface Recent {
   readonly by: string; // principalText()
   readonly at: Millis;
   readonly result: CommandResult;
+  /** Place of the decision within its message. */
+  readonly n: number;
+  /** The login that the decision settled; its outcome is kept as long as this row. */
+  readonly login?: LoginId;
 }
 
 /** Singletons, under fixed ids in table `settings`. */
@@ -115,6 +125,9 @@ export interface Counters {
   readonly nextApiKey: number;
   /** Time of the newest decision: the fold's only clock. */
   readonly lastAt: Millis;
+  /** Address given out last, per family: sequential allocation goes on behind it. */
+  readonly lastV4?: string;
+  readonly lastV6?: string;
 }
 
 /** What SettingsChanged carried last, by whom. */
@@ -134,6 +147,8 @@ export interface DirectoryState {
   readonly preAuthKeys: Table<PreAuthKeyId, PreAuthKey>;
   readonly apiKeys: Table<ApiKeyId, ApiKey>;
   readonly nodes: Table<NodeId, Node>;
+  /** By last node key; the newest 1,000 deletions. An entry goes when its key registers again. */
+  readonly departed: Table<NodeKey, Departed>;
   readonly logins: Table<LoginId, LoginOutcome>;
   readonly recent: Table<CommandId, Recent>;
   readonly index: DirectoryIndex;
@@ -149,6 +164,9 @@ export interface DirectoryIndex {
   userByName(name: string): UserId | undefined;
   preAuthKeyByHash(hash: string): PreAuthKeyId | undefined;
   apiKeyByHash(hash: string): ApiKeyId | undefined;
-  /** Nodes with an expiry, soonest first is not promised. */
   ephemeralNodes(): Iterable<NodeId>;
+  /** Recent commands from the oldest on, in log order. */
+  oldestRecent(): CommandId | undefined;
+  /** Deleted nodes from the oldest on, in log order. */
+  oldestDeparted(): NodeKey | undefined;
 }

@@ -1,7 +1,7 @@
 // Activity: who is connected through which stream, and where they can be reached. An event counts only against the
 // node's current session at that place of the log; the fold drops it otherwise (design rule 5).
 
-import type { BootId, DiscoKey, Millis, NodeId, SessionId } from "../ids.ts";
+import type { ApiKeyId, BootId, DiscoKey, Millis, NodeId, SessionId } from "../ids.ts";
 
 export interface Service {
   readonly Proto: string;
@@ -43,5 +43,11 @@ export type LiveEvent =
       readonly session: SessionId;
       readonly at: Millis;
     }
+  /** An API key was used; told at most once a minute for each key. */
+  | { readonly kind: "ApiKeyUsed"; readonly key: ApiKeyId; readonly at: Millis }
   /** Ends every session of `boot` in this tailnet, and the boot's subject with it: later messages there are void. */
-  | { readonly kind: "GatewayEnded"; readonly boot: BootId; readonly lastSeen: Millis };
+  | { readonly kind: "GatewayEnded"; readonly boot: BootId; readonly lastSeen: Millis }
+  /** The directory deleted the node: its row goes. Counts iff there is one. Appended by whoever sees the deletion first. */
+  | { readonly kind: "NodeForgotten"; readonly node: NodeId };
+
+export type LiveEventKind = LiveEvent["kind"];

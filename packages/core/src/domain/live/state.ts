@@ -1,6 +1,6 @@
 // The fold of ACT for one tailnet.
 
-import type { BootId, DiscoKey, Millis, NodeId, SessionId } from "../ids.ts";
+import type { ApiKeyId, BootId, DiscoKey, Millis, NodeId, SessionId } from "../ids.ts";
 import type { Prev } from "../message.ts";
 import type { JournalSlot, Table } from "../../lib/table.ts";
 import type { Service } from "./events.ts";
@@ -26,9 +26,16 @@ export interface BootRow {
   readonly ended: boolean;
 }
 
+export interface KeyUse {
+  readonly id: ApiKeyId;
+  readonly lastSeen: Millis;
+}
+
 export interface LiveState {
   readonly slot: JournalSlot;
   readonly live: Table<NodeId, LiveNode>;
+  /** When each API key was used last. */
+  readonly keyUse: Table<ApiKeyId, KeyUse>;
   readonly boots: Table<BootId, BootRow>;
   /** Nodes whose current session belongs to the boot and has not ended. */
   onlineOf(boot: BootId): readonly NodeId[];
