@@ -25,8 +25,8 @@ export interface FeedSource {
   state(): Promise<SourceState>;
   /** Records from `from` on, ascending, as many as fit; any replica may answer, so it may be stale or empty. */
   page(from: number, subject?: string): Promise<readonly FeedRecord[]>;
-  /** Asks the leader for its first record at or above `from`. */
-  next(from: number): Promise<FeedRecord | undefined>;
+  /** Asks the leader for its first record at or above `from`; `subject` may be a wildcard. */
+  next(from: number, subject?: string): Promise<FeedRecord | undefined>;
   /** `feed` gets each stored record, mostly once and in order; `link` learns when the connection drops and is back. */
   subscribe(feed: (record: FeedRecord) => void, link: (up: boolean) => void): Promise<() => void>;
 }

@@ -77,8 +77,8 @@ export class MemoryStream {
     return found;
   }
 
-  next(from: number): FeedRecord | undefined {
-    return this.page(from)[0];
+  next(from: number, subject?: string): FeedRecord | undefined {
+    return this.page(from, subject)[0];
   }
 
   write(write: StreamWrite): StreamAnswer {

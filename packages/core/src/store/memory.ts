@@ -22,6 +22,8 @@ import type {
   PutOutcome,
   Store,
 } from "./ports.ts";
+import { putOutcome } from "./put-outcome.ts";
+import { readRange } from "./read-range.ts";
 import { BucketWatch } from "./watch.ts";
 
 export interface MemoryOptions {
@@ -206,7 +208,7 @@ class Link {
 const sourceOf = (link: Link, stream: MemoryStream): FeedSource => ({
   state: () => link.read(() => stream.state()),
   page: (from, subject) => link.read(() => stream.page(from, subject)),
-  next: (from) => link.read(() => stream.next(from)),
+  next: (from, subject) => link.read(() => stream.next(from, subject)),
   subscribe: async (feed, changed) => link.listen(stream, feed, changed),
 });
 
@@ -248,15 +250,7 @@ class MemoryLog implements Log {
 
   async *read(from: number, subject?: string): AsyncIterable<LogRecord> {
     const { lastSeq } = await this.info();
-    for (let at = from; at <= lastSeq;) {
-      const page = await this.link.read(() => this.stream.page(at, subject));
-      if (page.length === 0) return;
-      for (const record of page) {
-        if (record.seq > lastSeq) return;
-        at = record.seq + 1;
-        yield record;
-      }
-    }
+    yield* readRange(sourceOf(this.link, this.stream), from, lastSeq, subject);
   }
 }
 
@@ -326,20 +320,3 @@ const entryOf = (record: FeedRecord): BucketEntry => ({
   value: record.data,
   revision: record.seq,
 });
-
-/** A write in flight on the same key is somebody else's success, seen early. */
-function putOutcome(outcome: AppendOutcome): PutOutcome {
-  switch (outcome.kind) {
-    case "stored":
-      return { kind: "stored", revision: outcome.seq };
-    case "conflict":
-    case "busy":
-      return { kind: "conflict" };
-    case "unknown":
-      return outcome;
-    case "refused":
-      return { kind: "refused", reason: outcome.reason };
-    default:
-      return outcome satisfies never;
-  }
-}
