@@ -1,0 +1,110 @@
+// One schema per persisted table: what a document of the read model has to be before it becomes a row.
+
+import { z } from "zod";
+import type { TableName } from "../documents.ts";
+import {
+  addresses,
+  count,
+  hostFacts,
+  id,
+  method,
+  millis,
+  orNull,
+  policySource,
+  result,
+  settings,
+  texts,
+} from "./shapes.ts";
+
+const expiry = orNull(millis);
+
+const node = z.looseObject({
+  id,
+  machineKey: z.string(),
+  nodeKey: z.string(),
+  user: orNull(id),
+  tags: texts,
+  name: z.string(),
+  nameChosen: z.boolean(),
+  addresses,
+  expiry,
+  ephemeral: z.boolean(),
+  method,
+  preAuthKey: orNull(id),
+  host: hostFacts,
+  routes: texts,
+  approvedRoutes: texts,
+  requestTags: texts,
+  capver: z.int(),
+  createdAt: millis,
+  authAt: millis,
+});
+
+export const rowSchemas: Readonly<Record<TableName, z.ZodType<object>>> = {
+  tailnet: z.looseObject({ name: z.string(), createdAt: millis }),
+  settings: z.looseObject({ settings, source: z.string(), hash: z.string() }),
+  policy: z.looseObject({ text: z.string(), source: policySource, updatedAt: millis, version: count }),
+  counters: z.looseObject({
+    nextNode: id,
+    nextUser: id,
+    nextPreAuthKey: id,
+    nextApiKey: id,
+    lastAt: millis,
+    lastV4: z.exactOptional(z.string()),
+    lastV6: z.exactOptional(z.string()),
+  }),
+  users: z.looseObject({
+    id,
+    name: z.string(),
+    displayName: z.string(),
+    email: z.string(),
+    provider: z.string(),
+    providerId: z.string(),
+    profilePicUrl: z.string(),
+    createdAt: millis,
+  }),
+  preAuthKeys: z.looseObject({
+    id,
+    hash: z.string(),
+    prefix: z.string(),
+    user: orNull(id),
+    tags: texts,
+    reusable: z.boolean(),
+    ephemeral: z.boolean(),
+    used: z.boolean(),
+    expiry,
+    createdAt: millis,
+  }),
+  apiKeys: z.looseObject({ id, hash: z.string(), prefix: z.string(), expiry, createdAt: millis }),
+  departed: z.looseObject({ node, at: millis }),
+  nodes: node,
+  logins: z.looseObject({
+    id: z.string(),
+    at: millis,
+    outcome: z.discriminatedUnion("kind", [
+      z.looseObject({ kind: z.literal("completed"), node: id }),
+      z.looseObject({ kind: z.literal("approved") }),
+      z.looseObject({ kind: z.literal("denied") }),
+    ]),
+  }),
+  recent: z.looseObject({
+    id: z.string(),
+    by: z.string(),
+    at: millis,
+    result,
+    n: count,
+    login: z.exactOptional(z.string()),
+  }),
+  live: z.looseObject({
+    id,
+    session: orNull(z.string()),
+    online: z.boolean(),
+    connectedAt: orNull(millis),
+    lastSeen: orNull(millis),
+    endpoints: texts,
+    discoKey: orNull(z.string()),
+    derp: z.int(),
+    services: z.array(z.looseObject({ Proto: z.string(), Port: z.int() })),
+  }),
+  keyUse: z.looseObject({ id, lastSeen: millis }),
+};
