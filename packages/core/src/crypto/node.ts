@@ -9,41 +9,53 @@ import {
   createPublicKey,
   createSecretKey,
   diffieHellman,
+  generateKeyPairSync,
   randomBytes,
 } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { view } from "../lib/bytes.ts";
-import { CryptoError, KEY_BYTES, TAG_BYTES, checkKeyLength } from "./suite.ts";
+import { CryptoError, TAG_BYTES, checkKeyLength } from "./suite.ts";
 import type { Aead, PrivateKey, Suite } from "./suite.ts";
 
-// DER of an X25519 key is a fixed prefix and the 32 raw bytes.
+// Raw keys go in and out as JWK where they can: DER costs 3 to 8 times as much (measured 2026-11: an ephemeral key
+// 460 µs → 62 µs, a public key 79 µs → 23 µs). A private key as JWK needs its public half, so that one is read as DER.
 const pkcs8Prefix = Buffer.from("302e020100300506032b656e04220420", "hex"); // 16 B, then the scalar
-const spkiPrefix = Buffer.from("302a300506032b656e032100", "hex"); // 12 B, then the u-coordinate
 
 const cipher = "chacha20-poly1305";
 const options = { authTagLength: TAG_BYTES };
 
+const fromJwk = (text: string | undefined): Uint8Array => {
+  const raw = Buffer.from(text ?? "", "base64url");
+  checkKeyLength(raw);
+  return new Uint8Array(raw);
+};
+
+const importPublic = (raw: Uint8Array): KeyObject =>
+  createPublicKey({ key: { kty: "OKP", crv: "X25519", x: view(raw).toString("base64url") }, format: "jwk" });
+
+const wrap = (privateKey: KeyObject, publicKey: KeyObject): PrivateKey => ({
+  publicKey: fromJwk(publicKey.export({ format: "jwk" }).x),
+  dh: (peer) => {
+    checkKeyLength(peer);
+    const publicKey = importPublic(peer);
+    try {
+      return diffieHellman({ privateKey, publicKey });
+    } catch {
+      throw new CryptoError("x25519: low-order point");
+    }
+  },
+  reveal: () => fromJwk(privateKey.export({ format: "jwk" }).d),
+});
+
 const importPrivate = (raw: Uint8Array): PrivateKey => {
   checkKeyLength(raw);
-  const scalar = new Uint8Array(raw);
-  const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, scalar]), format: "der", type: "pkcs8" });
-  const spki = createPublicKey(key).export({ format: "der", type: "spki" });
-  return {
-    publicKey: new Uint8Array(spki.subarray(spkiPrefix.length)),
-    dh: (peer) => {
-      checkKeyLength(peer);
-      const publicKey = createPublicKey({
-        key: Buffer.concat([spkiPrefix, peer]),
-        format: "der",
-        type: "spki",
-      });
-      try {
-        return diffieHellman({ privateKey: key, publicKey });
-      } catch {
-        throw new CryptoError("x25519: low-order point");
-      }
-    },
-    reveal: () => new Uint8Array(scalar),
-  };
+  const key = createPrivateKey({ key: Buffer.concat([pkcs8Prefix, raw]), format: "der", type: "pkcs8" });
+  return wrap(key, createPublicKey(key));
+};
+
+const generate = (): PrivateKey => {
+  const { privateKey, publicKey } = generateKeyPairSync("x25519");
+  return wrap(privateKey, publicKey);
 };
 
 const aead = (raw: Uint8Array): Aead => {
@@ -87,7 +99,7 @@ const digest = (sink: ReturnType<typeof createHash>, parts: readonly Uint8Array[
 
 export const nodeSuite: Suite = {
   name: "node",
-  generate: () => importPrivate(randomBytes(KEY_BYTES)),
+  generate,
   importPrivate,
   aead,
   hash: (...parts) => digest(createHash("blake2s256"), parts),
