@@ -16,6 +16,7 @@ import type { TailnetService } from "../service.ts";
 import { authenticate } from "./access.ts";
 import { parseCommandId } from "./input.ts";
 import { describeApi } from "./openapi.ts";
+import type { Description } from "./openapi.ts";
 import type { Call, Operation } from "./operation.ts";
 import { apiKeyOperations } from "./operations/apikeys.ts";
 import { loginOperations } from "./operations/logins.ts";
@@ -68,15 +69,17 @@ export function createApi(options: ApiOptions): Hono {
 
 const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ":$1");
 
+/** Made at the first question: it takes a quarter of a second, and most processes are never asked. */
 function serveDescription(app: Hono, version: string): void {
-  const description = describeApi(operations, version);
+  let made: Description | undefined;
+  const description = (): Description => (made ??= describeApi(operations, version));
   app.get("/api/v1/openapi.json", (c) =>
-    c.body(description.json, 200, { "content-type": "application/json" }),
+    c.body(description().json, 200, { "content-type": "application/json" }),
   );
   app.get("/api/v1/openapi.yaml", (c) =>
-    c.body(description.yaml, 200, { "content-type": "application/yaml" }),
+    c.body(description().yaml, 200, { "content-type": "application/yaml" }),
   );
-  app.get("/api/v1/docs", (c) => c.html(description.docs));
+  app.get("/api/v1/docs", (c) => c.html(description().docs));
 }
 
 function refuseOtherMethods(app: Hono): void {
