@@ -7,6 +7,9 @@ import type { NodeId, UserId } from "../domain/ids.ts";
 import type { LiveState } from "../domain/live/state.ts";
 import { closedPolicy, openPolicy } from "../domain/policy/compiled.ts";
 import type { CompiledPolicy } from "../domain/policy/compiled.ts";
+import { compilePolicy } from "../domain/policy/compile.ts";
+import type { Policy } from "../domain/policy/compile.ts";
+import type { Problem } from "../lib/errors.ts";
 import type { RowChange } from "../lib/table.ts";
 import type { DERPMap } from "../wire/tailcfg/derp.ts";
 import { Viewer } from "./dirty.ts";
@@ -47,6 +50,7 @@ export interface NetmapSession {
 
 export class Netmap {
   private readonly directory: DirectoryState;
+  private readonly live: LiveState;
   private readonly options: NetmapOptions;
   private readonly population: Population;
   private readonly frames = new SharedFrames();
@@ -54,9 +58,12 @@ export class Netmap {
   private readonly callbacks = new Map<Viewer, () => void>();
   private readonly host: SessionHost;
   private texts: TailnetTexts;
+  private compiled: Policy | undefined;
+  private faults: readonly Problem[] = [];
 
   constructor(directory: DirectoryState, live: LiveState, options: NetmapOptions) {
     this.directory = directory;
+    this.live = live;
     this.options = options;
     this.texts = this.readSettings();
     this.population = new Population(directory, live, this.readPolicy(), options.now);
@@ -66,14 +73,14 @@ export class Netmap {
 
   /** Row changes of one applied log message; the tables already hold the new state. */
   apply(changes: readonly RowChange[]): void {
-    const { directory } = this;
+    const { directory, live } = this;
     const nodes = new Set<NodeId>();
     const users = new Set<UserId>();
     let settings = false;
     let policy = false;
     for (const { table, id } of changes) {
       // A table's rows are named by its own kind of id, which a change does not tell.
-      if (table === directory.nodes.name || table === "live") nodes.add(id as NodeId);
+      if (table === directory.nodes.name || table === live.live.name) nodes.add(id as NodeId);
       else if (table === directory.users.name) users.add(id as UserId);
       else if (table === directory.settings.name || table === directory.tailnet.name) settings = true;
       else if (table === directory.policy.name) policy = true;
@@ -101,11 +108,26 @@ export class Netmap {
 
   /** What decisions need of the policy in force. */
   get policy(): PolicyFacts {
+    const { compiled, directory } = this;
     return {
-      version: this.directory.policy.get("policy")?.version ?? 0,
-      tagExists: () => false,
-      mayTag: () => false,
+      version: directory.policy.get("policy")?.version ?? 0,
+      tagExists: (tag) => compiled?.tagExists(tag) ?? false,
+      mayTag: (id, tag) => {
+        const user = directory.users.get(id);
+        return user !== undefined && (compiled?.mayTag(user, tag) ?? false);
+      },
     };
+  }
+
+  /** What is wrong with a policy text; nothing if it can be stored. */
+  check(text: string): readonly Problem[] {
+    const result = compilePolicy(text);
+    return result.ok ? [] : result.error;
+  }
+
+  /** What is wrong with the stored policy: another release accepted it, this one cannot, and allows nothing. */
+  get policyProblems(): readonly Problem[] {
+    return this.faults;
   }
 
   sees(a: NodeId, b: NodeId): boolean {
@@ -145,7 +167,17 @@ export class Netmap {
   }
 
   private readPolicy(): CompiledPolicy {
-    return this.directory.policy.get("policy") === undefined ? openPolicy : closedPolicy;
+    this.compiled = undefined;
+    this.faults = [];
+    const stored = this.directory.policy.get("policy");
+    if (stored === undefined) return openPolicy;
+    const result = compilePolicy(stored.text);
+    if (!result.ok) {
+      this.faults = result.error;
+      return closedPolicy;
+    }
+    this.compiled = result.value;
+    return result.value.rules;
   }
 
   private makeHost(): SessionHost {

@@ -5,6 +5,7 @@ import type { Node, User } from "../domain/directory/state.ts";
 import type { Settings } from "../domain/directory/settings.ts";
 import type { LiveNode } from "../domain/live/state.ts";
 import type { Subject } from "../domain/policy/compiled.ts";
+import { goTime } from "../wire/tailcfg/time.ts";
 import { nodeAttr } from "../wire/tailcfg/capability.ts";
 import type { CapMap } from "../wire/tailcfg/capability.ts";
 import { taggedDevices } from "../wire/tailcfg/user.ts";
@@ -26,7 +27,9 @@ export const stableId = (id: number): string => `n${id}`;
 export const nodeFqdn = (label: string, baseDomain: string): string =>
   baseDomain === "" ? `${label}.` : `${label}.${baseDomain}.`;
 
-const time = (ms: number): string => new Date(ms).toISOString();
+/** Kept within what Go can read: one bad time would cost clients the whole message. */
+const time = (ms: number): string => goTime(Math.min(Math.max(ms, 0), LAST));
+const LAST = Date.UTC(9999, 0, 1);
 const hostPrefix = (address: string): string => `${address}/${address.includes(":") ? 128 : 32}`;
 
 /** The user number on the wire; tagged nodes belong to a synthetic one. */
