@@ -1,7 +1,6 @@
 // The client's side of the HTTP/2 contract: node's own client on one end of a pair, the port under test on the other.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { connect } from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from "node:http2";
 import type { Http2Connection, Http2Handler, Http2Serve } from "@hydrascale/gateway/http2/port";
@@ -50,7 +49,9 @@ export async function reply(stream: ClientHttp2Stream): Promise<Reply> {
   const chunks: Buffer[] = [];
   stream.on("response", (headers) => (status = headers[":status"] ?? 0));
   stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-  if (!stream.destroyed) await within(5000, "the answer", once(stream, "close"));
+  // Not events.once: it would reject on the error that comes before the close.
+  const done = new Promise<void>((resolve) => stream.once("close", resolve));
+  if (!stream.closed || !stream.destroyed) await within(5000, "the answer", done);
   return { status, body: Buffer.concat(chunks), code: stream.rstCode };
 }
 

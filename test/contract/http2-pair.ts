@@ -6,11 +6,18 @@ import { Duplex } from "node:stream";
 
 type Done = (error?: Error | null) => void;
 
+/** Like a kernel's buffers, more than both HTTP/2 windows: node:http2 does not read while its own write waits. */
+const bufferBytes = 1 << 20;
+
 export class PairEnd extends Duplex {
   other: PairEnd | undefined;
   /** Chunks this end was given to write: what would be system calls. */
   writes = 0;
   private waiting: Done | undefined;
+
+  constructor() {
+    super({ readableHighWaterMark: bufferBytes });
+  }
 
   override _read(): void {
     const done = this.other?.waiting;
@@ -56,3 +63,33 @@ export function pair(): [PairEnd, PairEnd] {
   b.other = a;
   return [a, b];
 }
+
+// Frames by hand, for what node's client does not send: length(3) type(1) flags(1) stream(4) payload.
+
+export function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+/** A POST whose body follows; END_HEADERS only. */
+export const headersFrame = (stream: number, path: string): Buffer =>
+  frame(
+    1,
+    4,
+    stream,
+    Buffer.concat([
+      Buffer.from([0x83, 0x87, 0x04, path.length]), // :method POST, :scheme https, :path literal
+      Buffer.from(path),
+      Buffer.from([0x01, 1, 0x78]), // :authority x
+    ]),
+  );
+
+/** The client's preface with empty SETTINGS. */
+export const preface = Buffer.concat([
+  Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  frame(4, 0, 0, Buffer.alloc(0)),
+]);

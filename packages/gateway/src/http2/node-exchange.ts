@@ -126,6 +126,10 @@ export function acceptExchange(
     response.refuse(400, "a request needs a method and a path\n");
     return response;
   }
+  if (headerBytes(incoming) > limits.headerBytes) {
+    response.refuse(431, "the headers are too large\n");
+    return response;
+  }
   const chunks: Buffer[] = [];
   let held = 0;
   let open = true;
@@ -152,6 +156,8 @@ export function acceptExchange(
   });
   stream.on("end", () => {
     if (!open) return;
+    // node:http2 reports the end of a stream that was reset half-way like that of a whole one.
+    if (stream.closed || stream.aborted) return stop();
     const body = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
     stop();
     context.handler(new NodeRequest(method, path, incoming, body, response), response);
@@ -161,6 +167,14 @@ export function acceptExchange(
   });
   if (Number(incoming["content-length"]) > limits.bodyBytes) refuse(413, "the body is too large\n");
   return response;
+}
+
+/** As HTTP/2 counts them. node:http2 enforces its limit only once the peer has acknowledged the settings. */
+function headerBytes(incoming: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const [name, value] of Object.entries(incoming))
+    bytes += 32 + name.length + (typeof value === "string" ? value.length : (value?.join().length ?? 0));
+  return bytes;
 }
 
 class NodeRequest implements Http2Request {
