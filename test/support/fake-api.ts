@@ -12,12 +12,15 @@ import { ok } from "@hydrascale/core/lib/result";
 import { fakeTailnet } from "./fake-service.ts";
 import type { FakeService } from "./fake-service.ts";
 
+/** What JSON.parse gives: tests reach into it freely, and what is not there fails the assertion. */
+export type Parsed = ReturnType<typeof JSON.parse>;
+
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
   /** Parsed body; undefined when it is no JSON. */
-  readonly json: any;
+  readonly json: Parsed;
 }
 
 export interface Ask {

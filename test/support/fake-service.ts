@@ -77,7 +77,7 @@ export class FakeService implements TailnetService {
   away: Problem | undefined;
   barriers = 0;
   private readonly log: HistoryEntry[] = [];
-  private readonly listeners = new Set<(seq: number, decision: Decision) => void>();
+  readonly listeners = new Set<(seq: number, decision: Decision) => void>();
   private minted = 0;
 
   execute(command: Command, options: ExecuteOptions): Promise<Result<Decided, Problem>> {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startFakeApi } from "@hydrascale/test/support/fake-api";
-import type { FakeApi } from "@hydrascale/test/support/fake-api";
+import type { FakeApi, Parsed } from "@hydrascale/test/support/fake-api";
 
 const text = { "content-type": "text/plain;charset=UTF-8" };
 const alice = {
@@ -117,7 +117,9 @@ test("headscale-ui: keys by ?user=, and the older expire form with user and key,
   ] as const) {
     const done = await api.ask("POST", "/api/v1/preauthkey/expire", { body: { user: "1", key } });
     assert.deepEqual(done.json, {});
-    const now = (await api.ask("GET", "/api/v1/preauthkey")).json.preAuthKeys.find((k: any) => k.id === id);
+    const now = (await api.ask("GET", "/api/v1/preauthkey")).json.preAuthKeys.find(
+      (k: Parsed) => k.id === id,
+    );
     assert.equal(now.expiration, "2026-01-02T03:04:05.000Z");
   }
   const foreign = await api.ask("POST", "/api/v1/preauthkey/expire", {
@@ -265,10 +267,10 @@ test("subnetRoutes: what is served in lists, without exit routes after approval,
     body: { routes: ["10.1.0.0/24", "::/0"] },
   });
   const all = ["0.0.0.0/0", "10.1.0.0/24", "::/0"];
-  assert.deepEqual([...approve.json.node.approvedRoutes].sort(), all);
+  assert.deepEqual(approve.json.node.approvedRoutes.toSorted(), all);
   assert.deepEqual(approve.json.node.subnetRoutes, ["10.1.0.0/24"]);
   assert.deepEqual((await api.ask("GET", `/api/v1/node/${id}`)).json.node.subnetRoutes, []);
-  assert.deepEqual([...(await api.ask("GET", "/api/v1/node")).json.nodes[0].subnetRoutes].sort(), all);
+  assert.deepEqual((await api.ask("GET", "/api/v1/node")).json.nodes[0].subnetRoutes.toSorted(), all);
   const junk = await api.ask("POST", `/api/v1/node/${id}/approve_routes`, {
     body: { routes: ["not a route"] },
   });
@@ -325,7 +327,7 @@ test("logins: junk is refused, unknown ones are not found with what to do, a set
   const register = (user: string) => api.ask("POST", `/api/v1/node/register?user=${user}&key=${login.id}`);
   assert.equal((await register("nobody")).status, 404);
   assert.deepEqual(
-    (await api.ask("GET", "/api/v1/auth")).json.logins.map((l: any) => l.hostname),
+    (await api.ask("GET", "/api/v1/auth")).json.logins.map((l: Parsed) => l.hostname),
     ["laptop"],
   );
   assert.equal((await register("alice")).json.node.name, "laptop");

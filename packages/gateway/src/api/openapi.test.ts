@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startFakeApi } from "@hydrascale/test/support/fake-api";
+import type { Parsed } from "@hydrascale/test/support/fake-api";
 import { parse } from "yaml";
 import { operations } from "./app.ts";
 
@@ -61,10 +62,10 @@ test("the description is public, says 3.1, and names each operation with its par
   assert.equal(status, 200);
   assert.equal(json.openapi, "3.1.0");
   const described: string[] = [];
-  for (const [path, methods] of Object.entries<Record<string, any>>(json.paths)) {
+  for (const [path, methods] of Object.entries<Record<string, Parsed>>(json.paths)) {
     for (const [method, o] of Object.entries(methods)) {
       described.push(`${method.toUpperCase()} ${path} ${o.operationId}`);
-      const inPath = o.parameters.filter((p: any) => p.in === "path").map((p: any) => `{${p.name}}`);
+      const inPath = o.parameters.filter((p: Parsed) => p.in === "path").map((p: Parsed) => `{${p.name}}`);
       assert.deepEqual(inPath, path.match(/\{\w+\}/g) ?? []);
     }
   }
