@@ -24,6 +24,8 @@ export interface Relay<Member> {
   readonly clock: Clock;
   readonly counters: DerpCounters;
   admit(key: NodeKey, source: string): boolean | Promise<boolean>;
+  /** Counts bytes of clients that are not admitted, negative when given back; false: there are too many of them. */
+  early(bytes: number): boolean;
   join(connection: Connection<Member>, key: Uint8Array): Member;
   route(from: Member, destination: Uint8Array, packet: Uint8Array): void;
   /** Comes once for each connection; `member` only when it had joined. */
@@ -44,6 +46,7 @@ export class Connection<Member> {
   #notHere = notHereBurst;
   #notHereAt = 0;
   #home = false;
+  #early = 0;
 
   constructor(relay: Relay<Member>, transport: Transport, source: string) {
     this.#relay = relay;
@@ -100,6 +103,7 @@ export class Connection<Member> {
   close(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#returnEarly();
     this.#stopTimer();
     this.#outbox.close();
     this.#transport.destroy();
@@ -110,6 +114,11 @@ export class Connection<Member> {
     if (this.#state === "closed") return;
     this.#relay.counters.add(count, 1);
     this.close();
+  }
+
+  #returnEarly(): void {
+    this.#relay.early(-this.#early);
+    this.#early = 0;
   }
 
   #deadline(): void {
@@ -127,6 +136,13 @@ export class Connection<Member> {
 
   #received(chunk: Uint8Array): void {
     if (this.#state === "closed") return;
+    if (this.#state !== "open") {
+      this.#early += chunk.length;
+      if (!this.#relay.early(chunk.length)) {
+        this.#fail("overloaded");
+        return;
+      }
+    }
     this.#parser.push(chunk);
     this.#read();
   }
@@ -184,6 +200,7 @@ export class Connection<Member> {
     }
     this.#relay.counters.add("accepted", 1);
     this.#state = "open";
+    this.#returnEarly();
     this.#outbox.control(serverInfoFrame(key, this.#relay.keys.privateKey, randomBytes(frames.nonceLength)));
     this.#member = this.#relay.join(this, key);
     this.#keepAlive();

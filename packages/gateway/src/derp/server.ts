@@ -13,8 +13,9 @@ import type { DerpCounters } from "./counters.ts";
 import { DerpUpgrade, refuse } from "./upgrade.ts";
 import type { Transport } from "./transport.ts";
 
-/** Handshakes under way at once. Each may hold a 256 KiB ClientInfo for 10 s, so they have to be few. */
+/** Handshakes under way at once, and the bytes they may hold together: each may take 256 KiB for 10 s. */
 const maxHandshakes = 4096;
+const maxEarlyBytes = 64 << 20;
 const restart = { reconnectInMs: 1000, tryForMs: 5000 } as const;
 const closeMs = 1000;
 
@@ -53,6 +54,7 @@ export class DerpServer {
   readonly #connections = new Set<Connection<Member>>();
   readonly #handshakes = new Set<Connection<Member>>();
   readonly #onEmpty = new Set<() => void>();
+  #early = 0;
   #closing = false;
 
   constructor(options: DerpServerOptions) {
@@ -64,6 +66,7 @@ export class DerpServer {
       clock,
       counters,
       admit: options.admit,
+      early: (bytes) => (this.#early += bytes) <= maxEarlyBytes,
       join: (connection, key) => this.#join(connection, key),
       route: (from, destination, packet) => this.#route(from, destination, packet),
       ended: (connection, member) => this.#ended(connection, member),

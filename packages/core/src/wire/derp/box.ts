@@ -31,15 +31,13 @@ export function open(
 }
 
 function sharedKey(theirPublic: Uint8Array, myPrivate: Uint8Array): Uint8Array {
-  const shared = x25519.getSharedSecret(myPrivate, theirPublic);
-  const key = new Uint8Array(32);
-  hsalsa(sigma, words(shared), new Uint32Array(4), new Uint32Array(key.buffer));
-  if (!littleEndian) throw new Error("big-endian machines are not supported");
-  return key;
+  const words = new DataView(x25519.getSharedSecret(myPrivate, theirPublic).slice().buffer);
+  const input = Uint32Array.from({ length: 8 }, (_, i) => words.getUint32(4 * i, true));
+  const output = new Uint32Array(8);
+  hsalsa(sigma, input, new Uint32Array(4), output);
+  const key = new DataView(new ArrayBuffer(32));
+  output.forEach((word, i) => key.setUint32(4 * i, word, true));
+  return new Uint8Array(key.buffer);
 }
-
-const littleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
-
-const words = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.slice().buffer);
 
 export const publicKeyOf = (privateKey: Uint8Array): Uint8Array => x25519.getPublicKey(privateKey);
