@@ -96,7 +96,7 @@ test("a setting of headscale's that means nothing here is refused with what to d
   assert.match(found[3] ?? "", /oidc: not supported yet by this release/);
 });
 
-test("unknown variables are refused, those that Kubernetes sets for a service of this name are not", () => {
+test("variables that resemble a setting are refused, others only named, those that Kubernetes sets for a service of this name are not", () => {
   const env = {
     HYDRASCALE_SERVICE_HOST: "10.0.0.1",
     HYDRASCALE_PORT: "tcp://10.0.0.1:80",
@@ -105,7 +105,10 @@ test("unknown variables are refused, those that Kubernetes sets for a service of
     HYDRASCALE_DIR: "/x",
     OTHER: "x",
   };
-  load({ text: base, env });
+  assert.deepEqual(load({ text: base, env }).warnings, []);
+  assert.deepEqual(load({ text: base, env: { HYDRASCALE_BIN: "/usr/bin/hydrascale" } }).warnings, [
+    "HYDRASCALE_BIN: there is no such setting, so it does nothing",
+  ]);
   assert.deepEqual(
     problems({ text: base, env: { HYDRASCALE_SERVR_URL: "x", HYDRASCALE_DATABASE_TYPE: "sqlite" } }),
     [

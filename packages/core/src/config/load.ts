@@ -55,6 +55,7 @@ const show = (setting: Setting | undefined, value: unknown): string => {
 
 class Loader {
   readonly problems: Problem[] = [];
+  readonly warnings: string[] = [];
   unreadable = false;
   readonly given = new Map<string, Given>();
   private readonly input: LoadInput;
@@ -184,13 +185,14 @@ class Loader {
     const dotted = name.slice("HYDRASCALE_".length).toLowerCase();
     const foreign = foreignKey(dotted) ?? foreignKey(dotted.replaceAll("_", "."));
     if (foreign !== undefined) return this.refuse("unsupported", name, foreign.message, foreign.hint);
-    const guess = nearest(name, settingByVariable.keys());
-    this.refuse(
-      "invalid",
-      name,
-      "there is no such setting",
-      guess === undefined ? "docs/config.md lists all variables" : `did you mean ${guess}?`,
+    const rest = name.slice("HYDRASCALE_".length);
+    const guess = nearest(
+      rest,
+      settings.map((s) => s.variable.slice("HYDRASCALE_".length)),
     );
+    // The environment is not ours alone: what resembles no setting is somebody else's, and only said.
+    if (guess === undefined) this.warnings.push(`${name}: there is no such setting, so it does nothing`);
+    else this.refuse("invalid", name, "there is no such setting", `did you mean HYDRASCALE_${guess}?`);
   }
 
   flags(): void {
@@ -230,16 +232,14 @@ class Loader {
     this.refuse("invalid", given.where, `${key}${within.join("")}${shown}: ${message}`, example(setting));
   }
 
-  cross(config: Config, faulty: ReadonlySet<string>): string[] {
-    const warnings: string[] = [];
+  cross(config: Config, faulty: ReadonlySet<string>): void {
     const overridden = this.given.get("dns.override_local_dns")?.value === true;
     for (const finding of crossCheck(config, overridden)) {
       if (finding.keys.some((key) => faulty.has(key))) continue;
       const line = this.describe(finding);
-      if (finding.severity === "warning") warnings.push(`${line} (${finding.hint})`);
+      if (finding.severity === "warning") this.warnings.push(`${line} (${finding.hint})`);
       else this.problems.push(problem("invalid", line, finding.hint));
     }
-    return warnings;
   }
 
   private describe(finding: Finding): string {
@@ -328,7 +328,7 @@ export function loadConfig(input: LoadInput): Result<Loaded, readonly Problem[]>
   if (loader.unreadable) return err(loader.problems);
   const checked = loader.check();
   if (checked === undefined) return err(loader.problems);
-  const warnings = loader.cross(checked.config, checked.faulty);
+  loader.cross(checked.config, checked.faulty);
   if (loader.problems.length > 0) return err(loader.problems);
-  return ok({ config: checked.config, warnings, given: loader.given });
+  return ok({ config: checked.config, warnings: loader.warnings, given: loader.given });
 }
