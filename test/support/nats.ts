@@ -20,8 +20,8 @@ export interface TestNats {
   readonly dir: string;
   readonly child: NatsServerChild;
   /** Opens a store of a role; all are closed at the end. Without a role: everything is allowed. */
-  open(role?: ChildRole): Promise<OpenedStore>;
-  end(): Promise<void>;
+  readonly open: (role?: ChildRole) => Promise<OpenedStore>;
+  readonly end: () => Promise<void>;
 }
 
 export interface TestNatsOptions {

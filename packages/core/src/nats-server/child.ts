@@ -86,7 +86,7 @@ export async function startNatsServer(options: ChildOptions): Promise<Result<Nat
     problem(
       "setup",
       `nats-server: does not start: ${reason}`,
-      `its own words are in ${logPath(options.dir)}`,
+      `its own words are in nats.log and nats.out in ${options.dir}`,
     ),
   );
 }
@@ -126,8 +126,9 @@ class Child implements NatsServerChild {
     const { dir, fsync = true } = this.options;
     const { port, monitoringPort } = this.ports;
     const { seeds, serverName } = this;
-    const config = { serverName, port, monitoringPort, storeDir: join(dir, "store"), seeds, fsync };
-    writeFileSync(configPath(dir), serverConfig(config), { mode: 0o600 });
+    const config = { serverName, port, monitoringPort, seeds, fsync };
+    const text = serverConfig({ ...config, storeDir: join(dir, "store"), logFile: join(dir, "nats.log") });
+    writeFileSync(configPath(dir), text, { mode: 0o600 });
     const spawned = this.spawn();
     return await this.ready(spawned);
   }
@@ -147,8 +148,14 @@ class Child implements NatsServerChild {
   private spawn(): ChildProcess {
     const { bin, dir, env, log } = this.options;
     const [command, ...args] = [...parentDeathWrapper(env), bin, "-c", configPath(dir)];
-    const out = openSync(logPath(dir), "a", 0o600);
-    const child = spawn(command ?? bin, args, { stdio: ["ignore", out, out], env: { ...env } });
+    // What it says before it has its own log, such as why it refuses its configuration.
+    const out = openSync(join(dir, "nats.out"), "w", 0o600);
+    // In a group of its own, so that Ctrl-C at a terminal does not end it before the roles that need it.
+    const child = spawn(command ?? bin, args, {
+      stdio: ["ignore", out, out],
+      env: { ...env },
+      detached: true,
+    });
     closeSync(out);
     this.process = child;
     const id = child.pid === undefined ? undefined : processId(child.pid);
@@ -197,7 +204,6 @@ class Child implements NatsServerChild {
 }
 
 const configPath = (dir: string): string => join(dir, "nats.conf");
-const logPath = (dir: string): string => join(dir, "nats.log");
 const pidPath = (dir: string): string => join(dir, "nats.pid");
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

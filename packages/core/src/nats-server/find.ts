@@ -13,7 +13,7 @@ import type { Problem } from "../lib/errors.ts";
 import { err, ok } from "../lib/result.ts";
 import type { Result } from "../lib/result.ts";
 import type { EdgeLog } from "./edge-log.ts";
-import { lockFolder } from "./lock.ts";
+import { tryLock } from "./lock.ts";
 import { runTool } from "./run-tool.ts";
 import type { Env } from "./run-tool.ts";
 
@@ -88,16 +88,23 @@ async function obtainOnce(
 ): Promise<Result<FoundServer, Problem>> {
   const deadline = performance.now() + obtainMs;
   for (;;) {
-    const lock = lockFolder(cacheDir, "obtain.lock");
-    if (lock.ok) {
+    const attempt = tryLock(cacheDir, "obtain.lock");
+    if (attempt.kind === "locked") {
       try {
         const found = await usable(cached, options.env);
         return okOr(found) ?? (await obtain(options, cacheDir, cached));
       } finally {
-        lock.value.release();
+        attempt.lock.release();
       }
     }
-    if (!lock.error.message.includes("in use") || performance.now() > deadline) return lock;
+    if (attempt.kind === "failed") {
+      return err(problem("setup", `folder ${cacheDir}: cannot be locked: ${attempt.reason}`));
+    }
+    if (performance.now() > deadline) {
+      return err(
+        problem("setup", `folder ${cacheDir}: process ${attempt.pid} obtains nats-server and does not end`),
+      );
+    }
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
@@ -146,7 +153,7 @@ async function byGo({ env, log }: FindOptions, work: string): Promise<Result<str
   log.info("nats-server is built with go once, which takes a minute or two", { version: goVersion });
   const target = `github.com/nats-io/nats-server/v2@${goVersion}`;
   const goEnv = { ...env, GOBIN: work, CGO_ENABLED: "0", GOFLAGS: "" };
-  const built = await runTool("go", ["install", "-trimpath", target], goEnv, obtainMs);
+  const built = await runTool("go", ["install", target], goEnv, obtainMs);
   return built.ok ? ok(join(work, "nats-server")) : err(`go install: ${built.output}`);
 }
 

@@ -13,37 +13,54 @@ export interface FolderLock {
   release(): void;
 }
 
+export type LockAttempt =
+  | { readonly kind: "locked"; readonly lock: FolderLock }
+  | { readonly kind: "held"; readonly pid: number }
+  | { readonly kind: "failed"; readonly reason: string };
+
 let turn = 0;
 
-export function lockFolder(dir: string, name = "lock"): Result<FolderLock, Problem> {
+/** What `up` holds while it works in a folder. */
+export function lockFolder(dir: string): Result<FolderLock, Problem> {
+  const attempt = tryLock(dir, "lock");
+  switch (attempt.kind) {
+    case "locked":
+      return ok(attempt.lock);
+    case "held":
+      return err(
+        problem(
+          "setup",
+          `folder ${dir}: in use by process ${attempt.pid}`,
+          "stop that process, or give this one another folder with --dir",
+        ),
+      );
+    case "failed":
+      return err(problem("setup", `folder ${dir}: cannot be locked: ${attempt.reason}`));
+    default:
+      return attempt satisfies never;
+  }
+}
+
+export function tryLock(dir: string, name: string): LockAttempt {
   const path = join(dir, name);
   const own = `${path}.${process.pid}.${turn++}`;
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     writeFileSync(own, JSON.stringify(processId(process.pid)), { mode: 0o600 });
-  } catch (error) {
-    return err(problem("setup", `folder ${dir}: cannot be written: ${textOf(error)}`));
-  }
-  try {
     for (let attempt = 0; attempt < 10; attempt++) {
-      if (linked(own, path)) return ok({ release: () => releaseIfOwn(path) });
+      if (linked(own, path)) return { kind: "locked", lock: { release: () => releaseIfOwn(path) } };
       const held = read(path);
       const holder = held === undefined ? undefined : parseProcessId(held);
-      if (holder !== undefined && isAlive(holder)) return err(inUse(dir, holder.pid));
+      if (holder !== undefined && isAlive(holder)) return { kind: "held", pid: holder.pid };
       if (held !== undefined) removeStale(path, held);
     }
-    return err(problem("setup", `folder ${dir}: its lock changes hands all the time`, "try again"));
+    return { kind: "failed", reason: "the lock changes hands all the time" };
+  } catch (error) {
+    return { kind: "failed", reason: textOf(error) };
   } finally {
     rmSync(own, { force: true });
   }
 }
-
-const inUse = (dir: string, pid: number): Problem =>
-  problem(
-    "setup",
-    `folder ${dir}: in use by process ${pid}`,
-    "stop that process, or give this one another folder with --dir",
-  );
 
 function linked(own: string, path: string): boolean {
   try {

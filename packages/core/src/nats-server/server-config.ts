@@ -10,17 +10,21 @@ export interface ServerConfig {
   readonly port: number;
   readonly monitoringPort: number;
   readonly storeDir: string;
+  readonly logFile: string;
   readonly seeds: Seeds;
   /** Off only in tests of the refusal. */
   readonly fsync: boolean;
 }
 
 export function serverConfig(config: ServerConfig): string {
-  const { fsync, monitoringPort, port, seeds, serverName, storeDir } = config;
+  const { fsync, logFile, monitoringPort, port, seeds, serverName, storeDir } = config;
   const value = {
     server_name: serverName,
     listen: `127.0.0.1:${port}`,
     http: `127.0.0.1:${monitoringPort}`,
+    log_file: logFile,
+    logfile_size_limit: 8 * 1024 * 1024,
+    logfile_max_num: 3,
     max_payload: 4 * 1024 * 1024,
     max_pending: 64 * 1024 * 1024,
     ping_interval: "10s",

@@ -241,4 +241,11 @@ function bucketContract(check: Check): void {
     await stopAll();
     await other.close();
   });
+
+  check("secrets are never put on a feed", async ({ store }) => {
+    await assert.rejects(
+      store.secret.watch("", () => {}),
+      (e) => e instanceof ProblemError && e.problem.code === "unsupported",
+    );
+  });
 }

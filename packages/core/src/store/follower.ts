@@ -46,7 +46,8 @@ export async function startFollower(options: FollowerOptions): Promise<StreamFol
       await follower.start();
       return follower;
     } catch (error) {
-      if (!(error instanceof ProblemError) || options.clock.monotonic() >= deadline) {
+      const passing = error instanceof ProblemError && error.problem.code === "unavailable";
+      if (!passing || options.clock.monotonic() >= deadline) {
         await follower.stop();
         throw error;
       }

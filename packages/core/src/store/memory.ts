@@ -209,7 +209,12 @@ const sourceOf = (link: Link, stream: MemoryStream): FeedSource => ({
   state: () => link.read(() => stream.state()),
   page: (from, subject) => link.read(() => stream.page(from, subject)),
   next: (from, subject) => link.read(() => stream.next(from, subject)),
-  subscribe: async (feed, changed) => link.listen(stream, feed, changed),
+  subscribe: async (feed, changed) => {
+    if (stream.name === "secret") {
+      throw new ProblemError(problem("unsupported", "bucket secret: its changes are not published"));
+    }
+    return link.listen(stream, feed, changed);
+  },
 });
 
 class MemoryLog implements Log {
