@@ -8,6 +8,7 @@ import { createWeb } from "@hydrascale/gateway/api/web";
 import type { MaybeHandler } from "@hydrascale/gateway/api/web";
 import { createPages } from "@hydrascale/gateway/pages/pages";
 import { systemClock } from "@hydrascale/core/lib/clock";
+import { problem } from "@hydrascale/core/lib/errors";
 import { ok } from "@hydrascale/core/lib/result";
 import { fakeTailnet } from "./fake-service.ts";
 import type { FakeService } from "./fake-service.ts";
@@ -51,9 +52,7 @@ function optionsFor(service: FakeService, bugs: unknown[], keysUsed: number[]): 
     version: "0.0.0",
     policyMode: "database",
     policyCheck: (text) =>
-      text.startsWith("{nope")
-        ? [{ code: "invalid", message: "a property name is expected", line: 1, column: 2, syntax: true }]
-        : [],
+      text.startsWith("{nope") ? [problem("invalid", "policy 1:2: a property name is expected")] : [],
     putLogin: (login) => {
       service.pending.set(login.id, login);
       return Promise.resolve(ok(undefined));

@@ -67,11 +67,14 @@ export class FakeService implements TailnetService {
   get live() {
     return this.fold.live;
   }
-  readonly policy: PolicyFacts = {
-    version: 0,
-    tagExists: (tag) => this.tags.has(tag),
-    mayTag: () => true,
-  };
+  /** Facts about whatever policy is stored; without one there is nothing that forbids a tag. */
+  get policy(): PolicyFacts {
+    return {
+      version: this.directory.policy.get("policy")?.version ?? 0,
+      tagExists: (tag) => this.tags.has(tag),
+      mayTag: () => true,
+    };
+  }
   now: Millis = Date.UTC(2026, 0, 2, 3, 4, 5);
   /** What a barrier says while the log is away. */
   away: Problem | undefined;

@@ -235,6 +235,21 @@ test("a repeat with the same idempotency key gets the first answer, keys and all
     assert.deepEqual((await api.ask("DELETE", `/api/v1/apikey/${prefix}`, { headers })).json, {});
 });
 
+test("an idempotency key that was used for something else gives out no key", async () => {
+  await using api = await startFakeApi();
+  const headers = { "idempotency-key": "once" };
+  await api.ask("POST", "/api/v1/user", { body: { name: "eve" }, headers });
+  for (const [path, body] of [
+    ["/api/v1/apikey", {}],
+    ["/api/v1/preauthkey", { user: "1" }],
+  ] as const) {
+    const reply = await api.ask("POST", path, { body, headers });
+    assert.equal(reply.status, 409);
+    assert.doesNotMatch(reply.text, /hskey-/);
+  }
+  assert.equal(api.service.directory.apiKeys.size, 1);
+});
+
 test("an idempotency key that is no command id is refused before anything happens", async () => {
   await using api = await startFakeApi();
   for (const bad of ["a b", "x".repeat(65), "ü"]) {

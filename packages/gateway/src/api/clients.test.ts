@@ -281,6 +281,7 @@ test("subnetRoutes: what is served in lists, without exit routes after approval,
 
 test("tags: those of the policy, never all taken away; a tagged node hangs below tagged-devices in lists only", async () => {
   await using api = await startFakeApi();
+  await api.ask("PUT", "/api/v1/policy", { body: { policy: "{}" } });
   const id = await join(api, "server", 1);
   const set = (tags: unknown, node = id) => api.ask("POST", `/api/v1/node/${node}/tags`, { body: { tags } });
   for (const bad of [[], ["tag:nope"], ["web"], "tag:web", [5]])
@@ -335,8 +336,9 @@ test("logins: junk is refused, unknown ones are not found with what to do, a set
   assert.deepEqual((await api.ask("GET", "/api/v1/auth")).json.logins, []);
   const denied = api.service.beginLogin("thief", 10);
   assert.deepEqual((await api.ask("POST", "/api/v1/auth/reject", { body: { authId: denied.id } })).json, {});
+  assert.equal((await api.ask("POST", "/api/v1/auth/reject", { body: { authId: denied.id } })).status, 200);
   const late = await api.ask("POST", "/api/v1/auth/approve", { body: { authId: denied.id } });
-  assert.match(late.json.message, /already denied/);
+  assert.match(late.json.message, /denied/);
 });
 
 test("a machine that was invented for debugging can be registered", async () => {
@@ -381,7 +383,7 @@ test("policy: empty with a time before the first, then byte for byte; findings n
     assert.equal(bad.status, 400);
     assert.equal(
       bad.json.detail,
-      "parsing policy from bytes: parsing HuJSON: 1:2: a property name is expected",
+      "parsing policy from bytes: parsing HuJSON: policy 1:2: a property name is expected",
     );
   }
   assert.deepEqual((await api.ask("GET", "/api/v1/policy")).json, stored);

@@ -32,6 +32,13 @@ export interface Call {
   execute(command: Command, id?: CommandId): Promise<Result<Decided, Problem>>;
 }
 
+/** The caller repeats a command id, but asks for something else with it. */
+export const otherCommand = problem(
+  "conflict",
+  "idempotency-key: was used for another request",
+  "choose another one",
+);
+
 type Shape = z.ZodObject;
 
 interface Definition<P extends Shape, Q extends Shape, B extends Shape> {

@@ -7,14 +7,6 @@ import type { Result } from "@hydrascale/core/lib/result";
 import type { PendingLogin } from "../login/pending.ts";
 import type { TailnetService } from "../service.ts";
 
-/** What is wrong with a policy text. `syntax`: it could not even be read. */
-export interface PolicyFinding extends Problem {
-  /** From 1; absent when the finding belongs to no place. */
-  readonly line?: number;
-  readonly column?: number;
-  readonly syntax?: boolean;
-}
-
 export interface StatusReport {
   readonly version: string;
   readonly tailnet: string;
@@ -67,8 +59,8 @@ export interface ApiOptions {
   /** Version of the product, for the documentation. */
   readonly version: string;
   readonly policyMode: "database" | "file";
-  /** Nothing found = the policy may be stored. */
-  readonly policyCheck: (text: string) => readonly PolicyFinding[] | Promise<readonly PolicyFinding[]>;
+  /** What is wrong with a policy text, each with its place; nothing: it may be stored. */
+  readonly policyCheck: (text: string) => readonly Problem[] | Promise<readonly Problem[]>;
   /** Puts a login beside those that clients began; only the debugging operation needs it. */
   readonly putLogin: (login: PendingLogin) => Promise<Result<void, Problem>>;
   readonly randomBytes: (count: number) => Uint8Array;

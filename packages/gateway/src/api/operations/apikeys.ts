@@ -8,7 +8,7 @@ import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import { apiKeyId, findApiKey } from "../find.ts";
 import { idLike, timeLike } from "../input.ts";
-import { operation } from "../operation.ts";
+import { operation, otherCommand } from "../operation.ts";
 import type { Call, Operation } from "../operation.ts";
 import { apiKeyShape, nothing } from "../schemas.ts";
 import { viewApiKey } from "../views.ts";
@@ -34,7 +34,8 @@ const createApiKey = operation({
       },
       minted.id,
     );
-    return decided.ok ? ok({ apiKey: minted.token }) : decided;
+    if (!decided.ok) return decided;
+    return decided.value.result.kind === "api-key" ? ok({ apiKey: minted.token }) : err(otherCommand);
   },
 });
 

@@ -18,6 +18,12 @@ import { decidedNode } from "./nodes.ts";
 
 const tag = "logins";
 
+const noSuchLogin = problem(
+  "not-found",
+  "login: no such login waits here, it may have expired",
+  "run `tailscale up` or `tailscale login` on the machine again and use the id of the new URL",
+);
+
 /** The login that `text` names, if it still waits. */
 async function waiting(call: Call, text: string): Promise<Result<PendingLogin, ApiProblem>> {
   const id = loginId(text);
@@ -28,14 +34,21 @@ async function waiting(call: Call, text: string): Promise<Result<PendingLogin, A
     const what = outcome.kind === "completed" ? `completed as node ${outcome.node}` : outcome.kind;
     return err(problem("conflict", `login: already ${what}`));
   }
-  if (login !== undefined) return ok(login);
-  return err(
-    problem(
-      "not-found",
-      "login: no such login waits here, it may have expired",
-      "run `tailscale up` or `tailscale login` on the machine again and use the id of the new URL",
-    ),
-  );
+  return login === undefined ? err(noSuchLogin) : ok(login);
+}
+
+/** Approves or denies a login that waits; what that does to one that was settled is for the decision to say. */
+async function settle(
+  call: Call,
+  kind: "ApproveLogin" | "DenyLogin",
+  text: string,
+): Promise<Result<object, ApiProblem>> {
+  const id = loginId(text);
+  if (!id.ok) return id;
+  const settled = call.directory.logins.has(id.value);
+  if (!settled && (await call.service.logins.get(id.value)) === undefined) return err(noSuchLogin);
+  const decided = await call.execute({ kind, login: id.value });
+  return decided.ok ? ok({}) : decided;
 }
 
 async function register(call: Call, userText: string, idText: string): Promise<Result<object, ApiProblem>> {
@@ -97,11 +110,7 @@ const authApprove = operation({
   body: z.object({ authId: z.string().default("") }),
   answer: nothing,
   async run({ body }, call) {
-    if (call.firstAnswer !== undefined) return ok({});
-    const login = await waiting(call, body.authId);
-    if (!login.ok) return login;
-    const decided = await call.execute({ kind: "ApproveLogin", login: login.value.id });
-    return decided.ok ? ok({}) : decided;
+    return settle(call, "ApproveLogin", body.authId);
   },
 });
 
@@ -114,11 +123,7 @@ const authReject = operation({
   body: z.object({ authId: z.string().default("") }),
   answer: nothing,
   async run({ body }, call) {
-    if (call.firstAnswer !== undefined) return ok({});
-    const login = await waiting(call, body.authId);
-    if (!login.ok) return login;
-    const decided = await call.execute({ kind: "DenyLogin", login: login.value.id });
-    return decided.ok ? ok({}) : decided;
+    return settle(call, "DenyLogin", body.authId);
   },
 });
 

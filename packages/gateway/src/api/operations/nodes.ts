@@ -6,7 +6,7 @@ import { problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import type { Decided } from "../../service.ts";
-import { findNode, findUser, nodeId, quoted } from "../find.ts";
+import { findNode, findUser, nodeId } from "../find.ts";
 import { flag, timeLike } from "../input.ts";
 import { operation } from "../operation.ts";
 import type { Call, Operation } from "../operation.ts";
@@ -137,19 +137,6 @@ const setTags = operation({
   async run({ params, body }, call) {
     const id = nodeId(params.nodeId);
     if (!id.ok) return id;
-    if (call.firstAnswer === undefined) {
-      const node = findNode(call.directory, params.nodeId);
-      if (!node.ok) return node;
-      if (body.tags.length === 0)
-        return err(
-          problem("invalid", `node ${id.value}: cannot remove all tags`, "log in again without tags instead"),
-        );
-      const unknown = body.tags.find((t) => !t.startsWith("tag:") || !call.service.policy.tagExists(t));
-      if (unknown !== undefined)
-        return err(
-          problem("invalid", `tag ${quoted(unknown)}: not in the policy`, "name it in tagOwners first"),
-        );
-    }
     const decided = await call.execute({ kind: "TagNode", node: id.value, tags: body.tags });
     return decidedNode(call, decided, "none", id.value);
   },

@@ -2,13 +2,14 @@
 // The fixed words in the errors are what existing admin interfaces look for.
 
 import { z } from "@hono/zod-openapi";
+import { Faults } from "@hydrascale/core/domain/policy/faults";
+import { parseHujson } from "@hydrascale/core/domain/policy/hujson";
 import { problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import { formatTime, zeroTime } from "../input.ts";
 import { mebibyte, operation } from "../operation.ts";
 import type { Call, Operation } from "../operation.ts";
-import type { PolicyFinding } from "../options.ts";
 import type { ApiProblem } from "../problem.ts";
 import { nothing } from "../schemas.ts";
 
@@ -30,24 +31,23 @@ function stored(call: Call): object {
   return { policy: row?.text ?? "", updatedAt: call.options.policyMode === "file" ? null : updatedAt };
 }
 
-const place = (finding: PolicyFinding): string =>
-  finding.line === undefined ? "" : `${finding.line}:${finding.column ?? 1}: `;
-
-function refusal(findings: readonly PolicyFinding[]): ApiProblem | undefined {
-  const [first] = findings;
-  if (first === undefined) return undefined;
-  const intro = `parsing policy from bytes: ${first.syntax === true ? "parsing HuJSON: " : ""}`;
-  const texts = findings.slice(0, 50).map((f) => place(f) + f.message);
-  const hint = findings.find((f) => f.hint !== undefined)?.hint;
-  return {
-    ...problem("invalid", intro + texts.join("; "), hint),
-    errors: texts.map((message) => ({ message, location: "body.policy" })),
-  };
+/** Interfaces tell a text that cannot be read from one that means nothing by these words. */
+function introduction(text: string): string {
+  const faults = new Faults(text);
+  parseHujson(text, faults);
+  return `parsing policy from bytes: ${faults.any ? "parsing HuJSON: " : ""}`;
 }
 
 async function accepted(call: Call, text: string): Promise<Result<void, ApiProblem>> {
-  const refused = refusal(await call.options.policyCheck(text));
-  return refused === undefined ? ok(undefined) : err(refused);
+  const findings = await call.options.policyCheck(text);
+  const [first] = findings;
+  if (first === undefined) return ok(undefined);
+  const messages = findings.slice(0, 50).map((f) => f.message);
+  const hint = findings.find((f) => f.hint !== undefined)?.hint;
+  return err({
+    ...problem(first.code, introduction(text) + messages.join("; "), hint),
+    errors: messages.map((message) => ({ message, location: "body.policy" })),
+  });
 }
 
 const getPolicy = operation({

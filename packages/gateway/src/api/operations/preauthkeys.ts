@@ -8,7 +8,7 @@ import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import { findPreAuthKey, findUser, preAuthKeyId } from "../find.ts";
 import { idLike, parseId, timeLike } from "../input.ts";
-import { operation } from "../operation.ts";
+import { operation, otherCommand } from "../operation.ts";
 import type { Call, Operation } from "../operation.ts";
 import { nothing, preAuthKeyShape } from "../schemas.ts";
 import { viewPreAuthKey } from "../views.ts";
@@ -65,7 +65,8 @@ const createPreAuthKey = operation({
     );
     if (!decided.ok) return decided;
     const { result } = decided.value;
-    const row = result.kind === "pre-auth-key" ? call.directory.preAuthKeys.get(result.key) : undefined;
+    if (result.kind !== "pre-auth-key") return err(otherCommand);
+    const row = call.directory.preAuthKeys.get(result.key);
     if (row === undefined) return err(problem("not-found", "pre-auth key: deleted since"));
     return ok({ preAuthKey: viewPreAuthKey(call.directory, row, minted.token) });
   },

@@ -7,7 +7,7 @@ import type { Result } from "@hydrascale/core/lib/result";
 import type { User } from "@hydrascale/core/domain/directory/state";
 import type { Decided } from "../../service.ts";
 import { userId } from "../find.ts";
-import { operation } from "../operation.ts";
+import { operation, otherCommand } from "../operation.ts";
 import type { Call, Operation } from "../operation.ts";
 import type { ApiProblem } from "../problem.ts";
 import { nothing, userShape } from "../schemas.ts";
@@ -19,7 +19,8 @@ const tag = "users";
 function decidedUser(call: Call, decided: Result<Decided, ApiProblem>): Result<object, ApiProblem> {
   if (!decided.ok) return decided;
   const { result } = decided.value;
-  const user = result.kind === "user" ? call.directory.users.get(result.user) : undefined;
+  if (result.kind !== "user") return err(otherCommand);
+  const user = call.directory.users.get(result.user);
   return user === undefined ? err(problem("not-found", "user: deleted since")) : ok({ user: viewUser(user) });
 }
 
