@@ -1,0 +1,74 @@
+// What `up` makes at each start so that it can be used at once: the local API key, and a pre-auth key for an hour.
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { UserId } from "@hydrascale/core/domain/ids";
+import type { Principal } from "@hydrascale/core/domain/message";
+import type { Problem } from "@hydrascale/core/lib/errors";
+import { err, ok } from "@hydrascale/core/lib/result";
+import type { Result } from "@hydrascale/core/lib/result";
+import type { TailnetService } from "@hydrascale/gateway/service";
+
+const by: Principal = { kind: "system", name: "up" };
+const hourMs = 3_600_000;
+/** Owner of what joins with the printed key. */
+const userName = "default";
+
+export interface Welcome {
+  readonly apiKey: string;
+  readonly preAuthKey: string;
+}
+
+export async function welcome(
+  service: TailnetService,
+  dir: string,
+  now: number,
+): Promise<Result<Welcome, Problem>> {
+  const apiKey = await localApiKey(service, join(dir, "api-key"));
+  if (!apiKey.ok) return apiKey;
+  const user = await defaultUser(service);
+  if (!user.ok) return user;
+  const minted = service.mint("auth");
+  const made = await service.execute(
+    {
+      kind: "CreatePreAuthKey",
+      hash: minted.hash,
+      prefix: minted.prefix,
+      user: user.value,
+      tags: [],
+      reusable: true,
+      ephemeral: false,
+      expiry: now + hourMs,
+    },
+    { by, id: minted.id },
+  );
+  return made.ok ? ok({ apiKey: apiKey.value, preAuthKey: minted.token }) : err(made.error);
+}
+
+/** Kept in the state folder, readable by its owner only; made anew when it was deleted or revoked. */
+async function localApiKey(service: TailnetService, path: string): Promise<Result<string, Problem>> {
+  if (existsSync(path)) {
+    const kept = readFileSync(path, "utf8").trim();
+    const id = service.directory.index.apiKeyByHash(service.hashKey(kept));
+    const row = id === undefined ? undefined : service.directory.apiKeys.get(id);
+    if (row !== undefined && row.expiry === null) return ok(kept);
+  }
+  const minted = service.mint("api");
+  const made = await service.execute(
+    { kind: "CreateApiKey", hash: minted.hash, prefix: minted.prefix, expiry: null },
+    { by, id: minted.id },
+  );
+  if (!made.ok) return err(made.error);
+  writeFileSync(path, `${minted.token}\n`, { mode: 0o600 });
+  return ok(minted.token);
+}
+
+async function defaultUser(service: TailnetService): Promise<Result<UserId, Problem>> {
+  const known = service.directory.index.userByName(userName);
+  if (known !== undefined) return ok(known);
+  const made = await service.execute({ kind: "CreateUser", name: userName }, { by });
+  if (made.ok && made.value.result.kind === "user") return ok(made.value.result.user);
+  const now = service.directory.index.userByName(userName);
+  if (now !== undefined) return ok(now);
+  return made.ok ? err({ code: "internal", message: "creating a user gave no user" }) : err(made.error);
+}

@@ -1,0 +1,20 @@
+// GET /key?v=N (protocol 1.1, 17): the server's Noise key for every client that names its version, however old; an old
+// one is refused where its user sees it, at register.
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { nodeSuite } from "@hydrascale/core/crypto/node";
+import { ZERO_MACHINE_KEY, machineKey } from "@hydrascale/core/wire/keys";
+
+export function handleKey(noiseKey: Uint8Array, req: IncomingMessage, res: ServerResponse): void {
+  const version = new URLSearchParams((req.url ?? "").split("?", 2)[1] ?? "").get("v") ?? "";
+  if (!/^\d{1,9}$/.test(version)) {
+    res
+      .writeHead(400, { "content-type": "text/plain; charset=utf-8" })
+      .end("the query needs v=<capability version>\n");
+    return;
+  }
+  const publicKey = machineKey(nodeSuite.importPrivate(noiseKey).publicKey);
+  res
+    .writeHead(200, { "content-type": "application/json" })
+    .end(JSON.stringify({ legacyPublicKey: ZERO_MACHINE_KEY, publicKey }));
+}

@@ -1,0 +1,150 @@
+// Pending interactive logins: what a client said when it began, kept in bucket `pending` for 15 minutes so that any
+// gateway can finish it. Bounded in total; when full, the source with the most gives up its oldest, so that a flood
+// takes from itself and not from others.
+
+import { randomBytes } from "node:crypto";
+import type { LoginId, MachineKey, NodeKey } from "@hydrascale/core/domain/ids";
+import { problem } from "@hydrascale/core/lib/errors";
+import type { Problem } from "@hydrascale/core/lib/errors";
+import { err, ok } from "@hydrascale/core/lib/result";
+import type { Result } from "@hydrascale/core/lib/result";
+import type { Bucket, BucketEntry } from "@hydrascale/core/store/ports";
+import type { LoginService } from "../service.ts";
+import type { PendingLogin } from "./pending.ts";
+
+const ttlSeconds = 15 * 60;
+const maxPending = 1024;
+const prefix = "login.";
+
+interface Known {
+  readonly login: PendingLogin;
+  readonly revision: number;
+}
+
+export class Logins implements LoginService {
+  private readonly bucket: Bucket;
+  private readonly known = new Map<LoginId, Known>();
+  private readonly byNode = new Map<string, LoginId>();
+  private readonly bySource = new Map<string, Set<LoginId>>();
+  private stopWatching: (() => Promise<void>) | undefined;
+
+  constructor(bucket: Bucket) {
+    this.bucket = bucket;
+  }
+
+  async start(): Promise<void> {
+    this.stopWatching = await this.bucket.watch(prefix, (key, entry) => {
+      if (entry === undefined) this.forget(key.slice(prefix.length) as LoginId); // keys below the prefix are login ids
+      else this.learn(entry);
+    });
+    for await (const entry of this.bucket.entries(prefix)) this.learn(entry);
+  }
+
+  async stop(): Promise<void> {
+    await this.stopWatching?.();
+  }
+
+  async get(id: LoginId): Promise<PendingLogin | undefined> {
+    if (!isLoginId(id)) return undefined;
+    const entry = await this.bucket.get(prefix + id);
+    return entry === undefined ? undefined : parse(entry);
+  }
+
+  list(): Promise<readonly PendingLogin[]> {
+    const waiting = [...this.known.values()]
+      .map((k) => k.login)
+      .filter((l) => this.byNode.get(nodeIndex(l.machineKey, l.nodeKey)) === l.id);
+    return Promise.resolve(waiting.sort((a, b) => a.createdAt - b.createdAt));
+  }
+
+  /** The unexpired pending login of this machine and node key, so that one device never waits on one URL and shows another. */
+  pendingOf(machineKey: MachineKey, nodeKey: NodeKey): PendingLogin | undefined {
+    const id = this.byNode.get(nodeIndex(machineKey, nodeKey));
+    return id === undefined ? undefined : this.known.get(id)?.login;
+  }
+
+  async begin(what: Omit<PendingLogin, "id">): Promise<Result<PendingLogin, Problem>> {
+    const same = this.pendingOf(what.machineKey, what.nodeKey);
+    if (same !== undefined) return ok(same);
+    const login: PendingLogin = { id: newLoginId(), ...what };
+    const stored = await this.put(login);
+    return stored.ok ? ok(login) : stored;
+  }
+
+  async put(login: PendingLogin): Promise<Result<void, Problem>> {
+    await this.makeRoom();
+    const outcome = await this.bucket.put(
+      prefix + login.id,
+      Buffer.from(JSON.stringify(login)),
+      0,
+      ttlSeconds,
+    );
+    if (outcome.kind !== "stored")
+      return err(problem("unavailable", "the login cannot be stored now", "try again"));
+    this.remember(login, outcome.revision);
+    return ok(undefined);
+  }
+
+  private async makeRoom(): Promise<void> {
+    while (this.known.size >= maxPending) {
+      let fullest: Set<LoginId> | undefined;
+      for (const ids of this.bySource.values())
+        if (fullest === undefined || ids.size > fullest.size) fullest = ids;
+      const oldest = fullest?.values().next().value;
+      const known = oldest === undefined ? undefined : this.known.get(oldest);
+      if (oldest === undefined || known === undefined) return;
+      this.forget(oldest);
+      await this.bucket.delete(prefix + oldest, known.revision);
+    }
+  }
+
+  private learn(entry: BucketEntry): void {
+    const login = parse(entry);
+    if (login !== undefined) this.remember(login, entry.revision);
+  }
+
+  private remember(login: PendingLogin, revision: number): void {
+    this.known.set(login.id, { login, revision });
+    this.byNode.set(nodeIndex(login.machineKey, login.nodeKey), login.id);
+    const ids = this.bySource.get(login.from) ?? new Set();
+    ids.add(login.id);
+    this.bySource.set(login.from, ids);
+  }
+
+  /** Decided: a new login of the same device begins anew. The entry stays readable until it expires. */
+  settled(id: LoginId): void {
+    const known = this.known.get(id);
+    if (known !== undefined) this.unlink(known.login);
+  }
+
+  /** Expired, or given up for room. */
+  private forget(id: LoginId): void {
+    const known = this.known.get(id);
+    if (known === undefined) return;
+    this.known.delete(id);
+    this.unlink(known.login);
+  }
+
+  private unlink(login: PendingLogin): void {
+    const index = nodeIndex(login.machineKey, login.nodeKey);
+    if (this.byNode.get(index) === login.id) this.byNode.delete(index);
+    const ids = this.bySource.get(login.from);
+    ids?.delete(login.id);
+    if (ids?.size === 0) this.bySource.delete(login.from);
+  }
+}
+
+const nodeIndex = (machineKey: MachineKey, nodeKey: NodeKey): string => `${machineKey} ${nodeKey}`;
+
+/** 24 random bytes: nobody guesses somebody else's login. */
+const newLoginId = (): LoginId => `hskey-authreq-${randomBytes(24).toString("hex")}` as LoginId; // made here only
+
+export const isLoginId = (text: string): text is LoginId => /^hskey-authreq-[0-9a-f]{24,64}$/.test(text);
+
+function parse(entry: BucketEntry): PendingLogin | undefined {
+  try {
+    return JSON.parse(Buffer.from(entry.value).toString("utf8")) as PendingLogin; // written by begin() of this or another gateway
+  } catch {
+    return undefined;
+  }
+}

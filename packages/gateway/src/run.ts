@@ -1,0 +1,140 @@
+// One gateway process on an opened store: puts the parts together in the order in which they need each other, and takes
+// them down in the reverse.
+
+import type { Config } from "@hydrascale/core/config/schema";
+import type { BootId, TailnetId } from "@hydrascale/core/domain/ids";
+import { TailnetFold } from "@hydrascale/core/domain/fold";
+import type { Clock } from "@hydrascale/core/lib/clock";
+import { problem } from "@hydrascale/core/lib/errors";
+import type { Problem } from "@hydrascale/core/lib/errors";
+import { err, ok } from "@hydrascale/core/lib/result";
+import type { Result } from "@hydrascale/core/lib/result";
+import { Netmap } from "@hydrascale/core/netmap/engine";
+import type { Logger } from "@hydrascale/core/obs/log";
+import type { Metrics } from "@hydrascale/core/obs/metrics";
+import type { Store } from "@hydrascale/core/store/ports";
+import { newBootId } from "./boot.ts";
+import { forClient } from "./derp/region.ts";
+import { assemble } from "./assemble.ts";
+import type { Assembled } from "./assemble.ts";
+import { Lease } from "./lease.ts";
+import { Replica } from "./replica.ts";
+import { loadSecrets } from "./secret.ts";
+import { Tailnet } from "./tailnet.ts";
+
+export interface GatewayOptions {
+  readonly store: Store;
+  readonly config: Config;
+  readonly tid: TailnetId;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** 32 bytes that seal the secrets in the store; undefined: they are stored as they are. */
+  readonly clusterKey: Uint8Array | undefined;
+  /** The process that held this folder before and is certainly gone: its sessions end at once. */
+  readonly predecessor: BootId | undefined;
+  /** How NATS is, for status. */
+  readonly nats: () => { readonly connected: boolean; readonly server: string; readonly version: string };
+  /** What this process folded can no longer be trusted: the caller must end and start anew. */
+  readonly onLost: (reason: string) => void;
+}
+
+export interface Gateway {
+  readonly boot: BootId;
+  readonly tailnet: Tailnet;
+  readonly doors: Assembled["doors"];
+  stop(): Promise<void>;
+}
+
+export async function runGateway(options: GatewayOptions): Promise<Result<Gateway, Problem>> {
+  const { store, clock, log, metrics, tid } = options;
+  const secrets = await loadSecrets(store.secret, options.clusterKey);
+  if (!secrets.ok) return secrets;
+  const fold = new TailnetFold(tid, (await store.evt.info()).epoch);
+  if (fold.opaque)
+    return err(
+      problem(
+        "setup",
+        "the log holds events that this release does not know",
+        "run the newer release that wrote them",
+      ),
+    );
+  const netmap = new Netmap(fold.directory, fold.live, {
+    compress: true,
+    now: () => clock.now(),
+    derpMapFor: forClient,
+  });
+  const replica = new Replica({ store, tid, fold, netmap, log, counters: metrics, onLost: options.onLost });
+  await replica.start();
+  const boot = { current: newBootId() };
+  const startedAt = clock.now();
+  const lease = new Lease({
+    bucket: store.lease,
+    clock,
+    log,
+    value: () => ({
+      boot: boot.current,
+      role: "gateway",
+      version: options.version,
+      state: "serving",
+      addresses: [],
+      startedAt,
+    }),
+    catchUp: async () => {
+      const [evt, act] = await Promise.all([store.evt.info(), store.act.info()]);
+      await Promise.all([replica.evtReached(evt.lastSeq, 5_000), replica.actReached(act.lastSeq, 5_000)]);
+    },
+  });
+  if (!(await lease.start()))
+    return err(
+      problem("unavailable", "the store takes no lease", "check that NATS is up and has disk space"),
+    );
+  const tailnet = new Tailnet({
+    store,
+    replica,
+    lease,
+    secrets: secrets.value,
+    clock,
+    log,
+    counters: metrics,
+    serverUrl: options.config.server_url,
+    boot,
+    random: Math.random,
+  });
+  const takeDown: (() => Promise<void>)[] = [() => lease.stop(), () => replica.stop(), () => tailnet.stop()];
+  const stop = async (): Promise<void> => {
+    for (const one of takeDown.splice(0).reverse())
+      await one().catch((error: unknown) => log.warn("a part did not stop cleanly", { error }));
+  };
+  if (options.predecessor !== undefined) await tailnet.mourner.end(options.predecessor, clock.now());
+  await tailnet.start(startedAt);
+  const created = await tailnet.execute(
+    { kind: "CreateTailnet", name: tid },
+    { by: { kind: "system", name: "start" } },
+  );
+  if (!created.ok && created.error.code !== "conflict") {
+    await stop();
+    return created;
+  }
+  const assembled = await assemble({
+    ...options,
+    boot,
+    lease,
+    tailnet,
+    netmap,
+    differences: new Map<string, string>(),
+    secrets: secrets.value,
+  });
+  if (!assembled.ok) {
+    await stop();
+    return assembled;
+  }
+  takeDown.push(() => assembled.value.close());
+  log.info("gateway serves", {
+    boot: boot.current,
+    address: `${assembled.value.doors.listener.address.host}:${assembled.value.doors.listener.address.port}`,
+    nodes: fold.directory.nodes.size,
+  });
+  return ok({ boot: boot.current, tailnet, doors: assembled.value.doors, stop });
+}

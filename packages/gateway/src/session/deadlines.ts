@@ -1,0 +1,126 @@
+// What time alone brings about: keys expire, and ephemeral nodes that stay away are deleted. Both follow from the fold
+// and are armed again from it after a restart. May run at every gateway: a second sweep decides to nothing.
+
+import type { Command } from "@hydrascale/core/domain/directory/commands";
+import type { Node } from "@hydrascale/core/domain/directory/state";
+import type { LiveNode } from "@hydrascale/core/domain/live/state";
+import type { Millis, NodeId } from "@hydrascale/core/domain/ids";
+import type { Clock } from "@hydrascale/core/lib/clock";
+import { Heap } from "@hydrascale/core/lib/heap";
+import type { RowChange } from "@hydrascale/core/lib/table";
+import type { Replica } from "../replica.ts";
+
+/** setTimeout cannot wait longer. */
+const maxTimerMs = 2 ** 31 - 1;
+
+export interface DeadlinesOptions {
+  readonly replica: Replica;
+  readonly clock: Clock;
+  /** Asks for a command as the system; failures are tried again at the next look. */
+  readonly command: (command: Command) => Promise<boolean>;
+  /** Absent nodes are not counted as absent before this time: while no gateway lived, nobody could come back. */
+  readonly servingSince: Millis;
+}
+
+interface Due {
+  readonly node: NodeId;
+  readonly what: "expiry" | "ephemeral";
+}
+
+export class Deadlines {
+  private readonly options: DeadlinesOptions;
+  private readonly heap = new Heap<Due>();
+  private cancelTimer: (() => void) | undefined;
+  private armedFor = Number.POSITIVE_INFINITY;
+  private readonly stopListening: () => void;
+  private stopped = false;
+
+  constructor(options: DeadlinesOptions) {
+    this.options = options;
+    this.stopListening = options.replica.listen({ changes: (changes) => this.follow(changes) });
+    for (const node of options.replica.fold.directory.nodes.values()) this.look(node.id);
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.stopListening();
+    this.cancelTimer?.();
+  }
+
+  private follow(changes: readonly RowChange[]): void {
+    for (const change of changes) {
+      if (change.after === undefined) continue;
+      if (change.table === "nodes") this.look((change.after as Node).id);
+      else if (change.table === "live") this.lookIfEphemeral((change.after as LiveNode).id);
+      else if (change.table === "settings")
+        for (const id of this.options.replica.fold.directory.index.ephemeralNodes()) this.look(id);
+    }
+  }
+
+  private lookIfEphemeral(id: NodeId): void {
+    if (this.options.replica.fold.directory.nodes.get(id)?.ephemeral === true) this.look(id);
+  }
+
+  /** Pushes the node's next deadlines. Stale entries are harmless: each is checked again when it comes up. */
+  private look(id: NodeId): void {
+    const node = this.options.replica.fold.directory.nodes.get(id);
+    if (node === undefined) return;
+    if (node.expiry !== null && node.expiry > this.options.clock.now())
+      this.push(node.expiry, { node: id, what: "expiry" });
+    const goneAt = this.goneAt(node);
+    if (goneAt !== undefined) this.push(goneAt, { node: id, what: "ephemeral" });
+  }
+
+  /** When an ephemeral node that is away now counts as gone; undefined while it is here or when it is not ephemeral. */
+  private goneAt(node: Node): Millis | undefined {
+    if (!node.ephemeral) return undefined;
+    const { fold } = this.options.replica;
+    const live = fold.live.live.get(node.id);
+    if (live?.online === true) return undefined;
+    const timeout = fold.directory.settings.get("settings")?.settings.ephemeralTimeout;
+    if (timeout === undefined) return undefined;
+    const awaySince = Math.max(live?.lastSeen ?? 0, node.authAt, this.options.servingSince);
+    return awaySince + timeout;
+  }
+
+  private push(at: Millis, due: Due): void {
+    this.heap.push(at, due);
+    this.arm();
+  }
+
+  private arm(): void {
+    const next = this.heap.peekAt();
+    if (this.stopped || next === undefined || next >= this.armedFor) return;
+    this.cancelTimer?.();
+    this.armedFor = next;
+    const wait = Math.min(Math.max(next - this.options.clock.now(), 0), maxTimerMs);
+    this.cancelTimer = this.options.clock.after(wait, () => {
+      this.armedFor = Number.POSITIVE_INFINITY;
+      this.run();
+    });
+  }
+
+  private run(): void {
+    const now = this.options.clock.now();
+    for (let due = this.heap.popDue(now); due !== undefined; due = this.heap.popDue(now)) this.meet(due, now);
+    this.arm();
+  }
+
+  private meet(due: Due, now: Millis): void {
+    const node = this.options.replica.fold.directory.nodes.get(due.node);
+    if (node === undefined) return;
+    if (due.what === "expiry") {
+      if (node.expiry !== null && node.expiry <= now) this.options.replica.netmap.expire(node.id);
+      return;
+    }
+    const goneAt = this.goneAt(node);
+    if (goneAt === undefined) return;
+    if (goneAt > now) return this.push(goneAt, due);
+    void this.sweep(node, due);
+  }
+
+  private async sweep(node: Node, due: Due): Promise<void> {
+    const done = await this.options.command({ kind: "SweepEphemeral", node: node.id, nodeKey: node.nodeKey });
+    if (!done && !this.stopped) this.push(this.options.clock.now() + 5_000, due);
+  }
+}
