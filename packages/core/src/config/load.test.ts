@@ -25,7 +25,7 @@ function problems(input: LoadInput): string[] {
 test("an almost empty file gives every setting its default", () => {
   const { config, warnings } = load({ file: "config.yaml", text: base });
   assert.deepEqual(config.listen_addr, { host: "0.0.0.0", port: 8080 });
-  assert.deepEqual(config.metrics_listen_addr, { host: "127.0.0.1", port: 9090 });
+  assert.equal(config.metrics_listen_addr, null);
   assert.equal(config.policy.mode, "database");
   assert.equal(config.node.ephemeral.inactivity_timeout, 1_800_000);
   assert.equal(config.unix_socket_permission, 0o770);

@@ -141,7 +141,8 @@ export const schema = z.strictObject({
   }),
   metrics_listen_addr: listenOrNone({
     doc: "Where `/metrics` is served, and nothing else. Empty: nowhere.",
-    fallback: "127.0.0.1:9090",
+    fallback: "",
+    example: "127.0.0.1:9090",
   }),
   state_dir: path({
     doc: "Folder of everything that is kept: the log, keys, the socket. `--dir` and `HYDRASCALE_DIR` set it too.",
