@@ -171,12 +171,18 @@ function volatilePart({ node, live }: ViewInput): Record<string, unknown> {
     HomeDERP: live?.derp || undefined,
     Cap: node.capver,
     Online: online,
-    LastSeen: online ? undefined : time(awaySince(node, live)),
+    LastSeen: online ? undefined : away(live),
   };
 }
 
-/** An offline peer always has a LastSeen: clients keep a former one otherwise. */
-const awaySince = (node: Node, live: LiveNode | undefined): number => live?.lastSeen ?? node.createdAt;
+/**
+ * Absent for a node that never connected: an invented time, such as that of its creation by another gateway's clock,
+ * may be later than its first real one, and clients drop a disco key that comes with no newer LastSeen.
+ */
+const away = (live: LiveNode | undefined): string | undefined => {
+  const at = live?.lastSeen ?? null;
+  return at === null ? undefined : time(at);
+};
 
 function peerChange({ node, live }: ViewInput, bits: number): Record<string, unknown> {
   const online = live?.online ?? false;
@@ -190,7 +196,7 @@ function peerChange({ node, live }: ViewInput, bits: number): Record<string, unk
     Key: bits & patchBit.key ? node.nodeKey : undefined,
     DiscoKey: bits & patchBit.disco ? (live?.discoKey ?? undefined) : undefined,
     Online: presence ? online : undefined,
-    LastSeen: presence && !online ? time(awaySince(node, live)) : undefined,
+    LastSeen: presence && !online ? away(live) : undefined,
     KeyExpiry: bits & patchBit.expiry && node.expiry !== null ? time(node.expiry) : undefined,
   };
 }
@@ -239,15 +245,16 @@ export function compareViews(before: NodeView, after: NodeView): ViewChange {
   if (a.node.capver !== b.node.capver) bits |= patchBit.capver;
   const lost = (bits & patchBit.derp) !== 0 && (b.live?.derp ?? 0) === 0;
   const undisco = (bits & patchBit.disco) !== 0 && (b.live?.discoKey ?? null) === null;
+  const unseen = (a.live?.lastSeen ?? null) !== null && (b.live?.lastSeen ?? null) === null;
   return {
     whole: before.stable !== after.stable || ((bits & patchBit.expiry) !== 0 && b.node.expiry === null),
-    anew: lost || undisco,
+    anew: lost || undisco || unseen,
     bits,
   };
 }
 
-const presence = ({ node, live }: ViewInput): number =>
-  (live?.online ?? false) ? -1 : awaySince(node, live);
+/** What peers see of it. */
+const presence = ({ live }: ViewInput): number | null => (live?.online ? -1 : (live?.lastSeen ?? null));
 
 /** Equal but for order and repetition: clients try all endpoints, so another order is no news. */
 function sameMembers(a: readonly string[], b: readonly string[]): boolean {
