@@ -14,7 +14,7 @@ import { preauthkeys } from "./commands/preauthkeys.ts";
 import { doctor, health, status } from "./commands/state.ts";
 import { users } from "./commands/users.ts";
 import { parseFlags } from "./flags.ts";
-import { formatOf, globalFlags, makeContext, report } from "./global.ts";
+import { formatOf, formatter, globalFlags, makeContext, report } from "./global.ts";
 import { groupHelp, leafHelp, rootHelp } from "./help.ts";
 import type { Io } from "./io.ts";
 
@@ -87,7 +87,7 @@ async function runLeaf(leaf: Leaf, path: string, args: readonly string[], io: Io
   }
   const format = formatOf(own.output);
   if (!format.ok) return fail(io, format.error);
-  return leaf.run({ flags, words, ctx: makeContext(io, own, format.value) });
+  return leaf.run({ flags, words, ctx: makeContext(io, own, format.value, await formatter(format.value)) });
 }
 
 function parseGlobals(flags: Readonly<Record<string, unknown>>): Parameters<typeof makeContext>[1] {

@@ -21,6 +21,8 @@ export interface Context {
   client(): Promise<Result<Client, Problem>>;
   /** Prints `value` in the format asked for, or `human()`. */
   print(value: unknown, human: () => string): void;
+  /** A value in the machine format asked for. */
+  write(value: unknown): string;
   /** Reports on stderr and gives the exit status. */
   fail(problem: Problem): number;
   /** Asks for a yes; true without asking under --force. Without a person to ask: a problem. */

@@ -1,12 +1,9 @@
 // The flags that stand anywhere on the line, and the context that they make.
 
-import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import { loadConfig, type Loaded } from "@hydrascale/core/config/load";
-import { defaultsForUp } from "@hydrascale/core/config/defaults";
+import { parseDuration } from "@hydrascale/core/config/duration";
 import { problem, type Problem } from "@hydrascale/core/lib/errors";
 import { err, ok, type Result } from "@hydrascale/core/lib/result";
-import { stringify } from "yaml";
 import { Client } from "./client.ts";
 import { exitOf, type Context, type Format } from "./command.ts";
 import type { FlagSpecs, FlagValues } from "./flags.ts";
@@ -36,24 +33,41 @@ export const globalFlags = {
 
 export type GlobalValues = FlagValues<typeof globalFlags>;
 
-/** What a folder or file of configuration says, checked; for the commands that only look at it. */
-export async function readConfig(
-  io: Io,
-  configFile: string | undefined,
-  dir: string | undefined,
-): Promise<Result<Loaded, readonly Problem[]>> {
-  const file = configFile ?? io.env.HYDRASCALE_CONFIG;
-  const flags = { state_dir: dir ?? io.env.HYDRASCALE_DIR };
-  // Only who serves needs the machine's address; here it has to be some valid one.
-  const defaults = { ...defaultsForUp({ privateIPv4: undefined, dir: "data" }), state_dir: "data" };
-  if (file === undefined) return loadConfig({ env: io.env, flags, defaults });
-  const path = isAbsolute(file) ? file : join(io.cwd, file);
-  try {
-    return loadConfig({ file, text: await readFile(path, "utf8"), env: io.env, flags, defaults });
-  } catch (error) {
-    const reason = error instanceof Error && "code" in error ? String(error.code) : "unreadable";
-    return err([problem("invalid", `${file}: cannot be read (${reason})`, "name an existing file with -c")]);
+/** What the commands need of the settings. */
+interface Reach {
+  readonly socket: string;
+  readonly address: string | undefined;
+  readonly apiKey: string | undefined;
+  readonly timeoutMs: number;
+}
+
+/** With a file, the whole configuration is loaded and checked. Without one its checks (0.3 s of start-up) are left to the server. */
+async function reach(io: Io, flags: GlobalValues): Promise<Result<Reach, Problem>> {
+  const { env } = io;
+  if (flags.config !== undefined || env.HYDRASCALE_CONFIG !== undefined) return configured(io, flags);
+  const folder = flags.dir ?? env.HYDRASCALE_DIR ?? env.HYDRASCALE_STATE_DIR ?? "data";
+  const socket = flags.dir === undefined ? env.HYDRASCALE_UNIX_SOCKET : undefined;
+  const timeout = parseDuration(env.HYDRASCALE_CLI_TIMEOUT ?? "5s");
+  if (!timeout.ok) return err(problem("invalid", `HYDRASCALE_CLI_TIMEOUT: ${timeout.error}`));
+  return ok({
+    socket: socket === undefined || socket === "" ? join(folder, "hydrascale.sock") : socket,
+    address: env.HYDRASCALE_CLI_ADDRESS,
+    apiKey: env.HYDRASCALE_CLI_API_KEY,
+    timeoutMs: timeout.value,
+  });
+}
+
+async function configured(io: Io, flags: GlobalValues): Promise<Result<Reach, Problem>> {
+  const { readConfig } = await import("./read-config.ts");
+  const loaded = await readConfig(io, flags.config, flags.dir);
+  if (loaded.ok) {
+    const { cli, unix_socket } = loaded.value.config;
+    return ok({ socket: unix_socket, address: cli.address, apiKey: cli.api_key, timeoutMs: cli.timeout });
   }
+  const [first, ...others] = loaded.error;
+  const more = others.length === 0 ? "" : ` (and ${others.length} more; \`hydrascale configtest\` shows all)`;
+  const message = `${first?.message ?? "the configuration is not valid"}${more}`;
+  return err(problem(first?.code ?? "invalid", message, first?.hint));
 }
 
 function remote(address: string, apiKey: string | undefined): Result<Target, Problem> {
@@ -74,24 +88,16 @@ function remote(address: string, apiKey: string | undefined): Result<Target, Pro
 }
 
 async function connect(io: Io, flags: GlobalValues): Promise<Result<Client, Problem>> {
-  const loaded = await readConfig(io, flags.config, flags.dir);
-  if (!loaded.ok) {
-    const [first, ...others] = loaded.error;
-    const more =
-      others.length === 0 ? "" : ` (and ${others.length} more; \`hydrascale configtest\` shows all)`;
-    const message = `${first?.message ?? "the configuration is not valid"}${more}`;
-    return err(problem(first?.code ?? "invalid", message, first?.hint));
-  }
-  const { cli, unix_socket } = loaded.value.config;
+  const found = await reach(io, flags);
+  if (!found.ok) return found;
+  const { socket, timeoutMs, apiKey } = found.value;
   // A folder that is named on the line means its own server, whatever the environment says.
-  const address = flags.address ?? (flags.dir === undefined ? cli.address : undefined);
+  const address = flags.address ?? (flags.dir === undefined ? found.value.address : undefined);
   const target: Result<Target, Problem> =
     address === undefined || address === ""
-      ? ok({ kind: "socket", path: isAbsolute(unix_socket) ? unix_socket : join(io.cwd, unix_socket) })
-      : remote(address, flags["api-key"] ?? cli.api_key);
-  return target.ok
-    ? ok(new Client({ target: target.value, timeoutMs: cli.timeout, signal: io.signal }))
-    : target;
+      ? ok({ kind: "socket", path: isAbsolute(socket) ? socket : join(io.cwd, socket) })
+      : remote(address, flags["api-key"] ?? apiKey);
+  return target.ok ? ok(new Client({ target: target.value, timeoutMs, signal: io.signal })) : target;
 }
 
 export function formatOf(text: string | undefined): Result<Format, Problem> {
@@ -100,9 +106,15 @@ export function formatOf(text: string | undefined): Result<Format, Problem> {
   return err(problem("invalid", `--output ${text}: is not one of json, json-line, yaml`));
 }
 
-export function formatted(value: unknown, format: Exclude<Format, "human">): string {
-  if (format === "yaml") return stringify(value, { lineWidth: 0 });
-  return `${JSON.stringify(value, null, format === "json" ? 2 : 0)}\n`;
+export type Formatter = (value: unknown) => string;
+
+/** How values are written; YAML is loaded when it is asked for. */
+export async function formatter(format: Format): Promise<Formatter> {
+  if (format === "yaml") {
+    const { stringify } = await import("yaml");
+    return (value) => stringify(value, { lineWidth: 0 });
+  }
+  return (value) => `${JSON.stringify(value, null, format === "json" ? 2 : 0)}\n`;
 }
 
 /** `hydrascale: message`, and what to do on a line of its own. */
@@ -111,7 +123,7 @@ export function report(io: Io, { message, hint }: Problem): void {
   if (hint !== undefined && hint !== "") io.err(`  ${printable(hint)}\n`);
 }
 
-export function makeContext(io: Io, flags: GlobalValues, format: Format): Context {
+export function makeContext(io: Io, flags: GlobalValues, format: Format, write: Formatter): Context {
   return {
     io,
     format,
@@ -119,7 +131,8 @@ export function makeContext(io: Io, flags: GlobalValues, format: Format): Contex
     configFile: flags.config,
     dir: flags.dir,
     client: () => connect(io, flags),
-    print: (value, human) => io.out(format === "human" ? human() : formatted(value, format)),
+    write,
+    print: (value, human) => io.out(format === "human" ? human() : write(value)),
     fail: (problem) => {
       report(io, problem);
       return exitOf(problem);

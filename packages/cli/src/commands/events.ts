@@ -4,7 +4,6 @@ import type { Problem } from "@hydrascale/core/lib/errors";
 import type { Result } from "@hydrascale/core/lib/result";
 import type { Client, Json } from "../client.ts";
 import { command, type Context } from "../command.ts";
-import { formatted } from "../global.ts";
 import { printable } from "../render/table.ts";
 import { stamp } from "../render/time.ts";
 import { object, text } from "./answers.ts";
@@ -35,8 +34,8 @@ async function stream(
     if (!event.ok) return ctx.fail(event.error);
     if (whole) collected.push(event.value);
     else if (ctx.format === "human") ctx.io.out(line(event.value));
-    else if (ctx.format === "yaml") ctx.io.out(`---\n${formatted(event.value, "yaml")}`);
-    else ctx.io.out(formatted(event.value, "json-line"));
+    else if (ctx.format === "yaml") ctx.io.out(`---\n${ctx.write(event.value)}`);
+    else ctx.io.out(`${JSON.stringify(event.value)}\n`);
   }
   if (whole) ctx.print(collected, () => "");
   return 0;

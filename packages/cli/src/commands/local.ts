@@ -1,8 +1,7 @@
 // `hydrascale version` and `configtest`: what needs no server.
 
-import { printConfig } from "@hydrascale/core/config/print";
 import { command } from "../command.ts";
-import { readConfig, report } from "../global.ts";
+import { report } from "../global.ts";
 import { version } from "../version.ts";
 import { noWords } from "./ask.ts";
 
@@ -29,6 +28,8 @@ export const configtest = command({
   run: async ({ flags, words, ctx }) => {
     const extra = noWords(words);
     if (extra !== undefined) return ctx.fail(extra);
+    const { readConfig } = await import("../read-config.ts");
+    const { printConfig } = await import("@hydrascale/core/config/print");
     const loaded = await readConfig(ctx.io, ctx.configFile, ctx.dir);
     if (!loaded.ok) return loaded.error.reduce((status, wrong) => Math.max(status, ctx.fail(wrong)), 0);
     for (const warning of loaded.value.warnings)
