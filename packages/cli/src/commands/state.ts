@@ -90,7 +90,7 @@ async function examine(ctx: Context, node: string | undefined): Promise<number> 
   if (!answer.ok) return ctx.fail(answer.error);
   const findings = [...rows(answer.value, "findings")];
   if (node !== undefined) findings.push(await pingFinding(client.value, node));
-  ctx.print({ findings }, () => findings.map(findingLine).join(""));
+  ctx.print({ findings }, () => findings.map(findingLine).join("") || "nothing is wrong\n");
   const errors = findings.filter((finding) => text(finding, "level") === "error").length;
   return errors === 0 ? 0 : exitOf(problem("setup", "the installation has errors"));
 }
