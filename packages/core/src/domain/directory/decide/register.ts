@@ -26,9 +26,9 @@ interface Admission {
   readonly method: RegisterMethod;
   readonly preAuthKey: PreAuthKeyId | null;
   readonly ephemeral: boolean;
-  /** May become this one of the machine's nodes, which is not the one with the node key? */
+  /** Is this one of the machine's nodes the owner's already? */
   readonly fits: (node: Node) => boolean;
-  /** May become this one, which the client named by its present or former node key? */
+  /** May it become this one, if the client names it by its present or former node key? */
   readonly fitsNamed: (node: Node) => boolean;
   readonly extra: (node: NodeId) => readonly DirectoryEvent[];
   /** Keeps this expiry instead of a fresh one. */
@@ -77,7 +77,7 @@ function byUser(
     preAuthKey: null,
     ephemeral: command.ephemeral,
     fits: (node) => node.user === user || (tagged && node.user === null),
-    fitsNamed: (node) => node.user === user || node.user === null,
+    fitsNamed: (node) => node.user === null,
     extra: (node) => [{ kind: "LoginCompleted", login, node }],
   });
 }
@@ -164,7 +164,7 @@ function admissionBy(key: PreAuthKey, command: RegisterNode): Admission {
     preAuthKey: key.id,
     ephemeral: key.ephemeral || command.ephemeral,
     fits: (node) => (tagged ? node.user === null : node.user !== null && node.user === key.user),
-    fitsNamed: (node) => node.user === null || (!tagged && node.user === key.user),
+    fitsNamed: (node) => node.user === null,
     extra: (node) => (key.reusable ? [] : [{ kind: "PreAuthKeyUsed", key: key.id, node }]),
   };
 }
@@ -229,7 +229,10 @@ function admit(state: DirectoryState, command: RegisterNode, ctx: DecideContext,
   );
 }
 
-/** Which of the machine's nodes this is: the one named by key, else the one of the same owner; none: a new one. */
+/**
+ * Which of the machine's nodes this is: one of the same owner, preferably the one that the client names by key; else
+ * the named one, if it may change hands (a tagged node back to a user). None: a new node.
+ */
 function targetOf(state: DirectoryState, command: RegisterNode, by: Admission): Node | undefined {
   const { machineKey, nodeKey, oldNodeKey } = command;
   const own: Node[] = [];
@@ -237,11 +240,11 @@ function targetOf(state: DirectoryState, command: RegisterNode, by: Admission): 
     const node = state.nodes.get(id);
     if (node !== undefined) own.push(node);
   }
-  return (
-    own.find((node) => node.nodeKey === nodeKey && by.fitsNamed(node)) ??
-    own.find((node) => node.nodeKey === oldNodeKey && by.fitsNamed(node)) ??
-    own.find(by.fits)
-  );
+  const named = [
+    ...own.filter((node) => node.nodeKey === nodeKey),
+    ...own.filter((node) => node.nodeKey === oldNodeKey),
+  ];
+  return named.find(by.fits) ?? own.find(by.fits) ?? named.find(by.fitsNamed);
 }
 
 const notPermitted = (tags: readonly string[]) =>
