@@ -169,6 +169,8 @@ export class Client {
       return;
     }
     let rest = "";
+    // The server sends an empty line every 25 s when nothing happens: longer silence means that it is gone.
+    outcome.response.setTimeout(75_000, () => outcome.response.destroy());
     outcome.response.setEncoding("utf8");
     try {
       for await (const part of outcome.response) {

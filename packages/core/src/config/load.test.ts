@@ -164,6 +164,8 @@ test("settings that contradict each other are refused", () => {
     ["unix_socket_permission: 0770", /must be text/],
     ["node: {ephemeral: {inactivity_timeout: 999ms}}", /must be 1s or more/],
     ["dns: [1]", /is a section/],
+    ["dns: {nameservers: {split: {A.x: [1.1.1.1], a.x.: [1.1.1.1]}}}", /split\.a\.x\. = .*is there twice/],
+    ["dns: {nameservers: {split: {a.x: []}}}", /must name at least one resolver/],
     ["log: {level: info", /not valid YAML/],
   ];
   for (const [text, pattern] of wrong) {

@@ -83,13 +83,18 @@ const resolvers = z
 const splitDns = z
   .record(z.string(), resolvers, "must map domains to lists of resolvers")
   .transform((value, ctx) => {
-    const clean: Record<string, readonly string[]> = {};
+    const clean = new Map<string, readonly string[]>();
     for (const [domain, list] of Object.entries(value)) {
       const name = domainName(domain);
-      if (name.ok) clean[name.value] = list;
-      else ctx.addIssue({ code: "custom", message: name.error, path: [domain] });
+      const wrong = !name.ok
+        ? name.error
+        : clean.has(name.value)
+          ? "is there twice, spelt differently"
+          : undefined;
+      if (wrong !== undefined) ctx.addIssue({ code: "custom", message: wrong, path: [domain] });
+      else if (name.ok) clean.set(name.value, list);
     }
-    return clean;
+    return Object.fromEntries(clean);
   });
 
 const derpServer = z.strictObject({

@@ -58,14 +58,18 @@ function maskFields(fields: object, depth: number): Record<string, unknown> {
   return clean;
 }
 
+/** Control and format characters as escapes: what a client calls itself must not play with a terminal. */
+const escaped = (text: string): string =>
+  text.replace(/\p{C}/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+
 /** One JSON line of pino's as a line for people. */
 function humanLine(json: string): string {
   const { time, level, msg, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const facts = Object.entries(fields).map(([name, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
-    return `${name}=${/^[^\s"=]+$/.test(text) ? text : JSON.stringify(text)}`;
+    return `${name}=${escaped(/^[^\s"=\p{C}]+$/u.test(text) ? text : JSON.stringify(text))}`;
   });
-  return `${[String(time), String(level).padEnd(5), String(msg), ...facts].join(" ")}\n`;
+  return `${[String(time), String(level).padEnd(5), escaped(String(msg)), ...facts].join(" ")}\n`;
 }
 
 export function createLog({ level, format, write }: LogOptions): Logger {

@@ -35,6 +35,15 @@ test("secrets reach no line, whatever they are called or stand in", () => {
   }
 });
 
+test("a text line stays one line, whatever a client called itself", () => {
+  const { log, out } = lines({ level: "info", format: "text" });
+  log.info("node a\nb joined", { hostname: "x\u001b[2Jy", other: "p\nq", dir: "\u202eabc" });
+  assert.match(
+    out[0] ?? "",
+    /node a\\u\{a\}b joined hostname="x\\u001b\[2Jy" other="p\\nq" dir="\\u\{202e\}abc"\n$/,
+  );
+});
+
 test("a json line is one JSON object, with errors as text and long values cut", () => {
   const { log, out } = lines({ level: "info", format: "json" });
   log.error("failed", {
