@@ -1,34 +1,35 @@
 // Look-ups over rows: maps from an attribute to the ids of the rows that have it. A look-up is a pure function of the
 // rows (the lowest id wins where several share a value that should be unique), whatever the order of the writes.
 
-/** Several ids per value, kept sorted. */
+/** Several ids per value, kept sorted in place: a user or a gateway may have ten thousand nodes. */
 export class Lookup<V, Id extends number | string> {
-  private readonly ids = new Map<V, readonly Id[]>();
+  private readonly ids = new Map<V, Id[]>();
 
   add(value: V, id: Id): void {
-    const old = this.ids.get(value);
-    if (old === undefined) {
+    const sorted = this.ids.get(value);
+    if (sorted === undefined) {
       this.ids.set(value, [id]);
       return;
     }
-    const at = lowerBound(old, id);
-    if (old[at] !== id) this.ids.set(value, [...old.slice(0, at), id, ...old.slice(at)]);
+    const at = lowerBound(sorted, id);
+    if (sorted[at] !== id) sorted.splice(at, 0, id);
   }
 
   remove(value: V, id: Id): void {
-    const old = this.ids.get(value);
-    if (old === undefined) return;
-    const left = old.filter((other) => other !== id);
-    if (left.length === 0) this.ids.delete(value);
-    else this.ids.set(value, left);
+    const sorted = this.ids.get(value);
+    if (sorted === undefined) return;
+    const at = lowerBound(sorted, id);
+    if (sorted[at] === id) sorted.splice(at, 1);
+    if (sorted.length === 0) this.ids.delete(value);
   }
 
   first(value: V): Id | undefined {
     return this.ids.get(value)?.[0];
   }
 
+  /** A copy: the reader may write while it goes through them. */
   all(value: V): readonly Id[] {
-    return this.ids.get(value) ?? [];
+    return [...(this.ids.get(value) ?? [])];
   }
 }
 
