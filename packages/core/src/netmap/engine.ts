@@ -12,6 +12,7 @@ import type { Policy } from "../domain/policy/compile.ts";
 import type { Problem } from "../lib/errors.ts";
 import type { RowChange } from "../lib/table.ts";
 import type { DERPMap } from "../wire/tailcfg/derp.ts";
+import type { MapResponse } from "../wire/tailcfg/map.ts";
 import { Viewer } from "./dirty.ts";
 import { TailnetTexts, fieldNames, noSettings } from "./fields.ts";
 import { Population } from "./population.ts";
@@ -42,7 +43,7 @@ export interface NetmapSession {
   /** What is due now, framed; [] if nothing. Several frames where one would lose something (protocol 7.5). */
   take(): Buffer[];
   /** One frame with just these fields. */
-  extra(fields: Readonly<Record<string, unknown>>): Buffer;
+  extra(fields: MapResponse): Buffer;
   /** The node was deleted, and the last frame said so. */
   readonly ended: boolean;
   close(): void;
