@@ -127,7 +127,7 @@ function controlOptions({ config, clock, log, tailnet, netmap }: AssembleOptions
       service: tailnet,
       netmap,
       sessions: tailnet.sessions,
-      farewells: new Farewells(tailnet.directory),
+      farewells: new Farewells(tailnet.replica, (node) => tailnet.sessions.streamOf(node) !== undefined),
       hostDiffers: (node, update) => tailnet.hostDiffers(node, update),
       moved: (node, reach) => tailnet.moved(node, reach),
     },

@@ -3,7 +3,7 @@
 
 import type { Config } from "@hydrascale/core/config/schema";
 import type { BootId, TailnetId } from "@hydrascale/core/domain/ids";
-import { TailnetFold } from "@hydrascale/core/domain/fold";
+import { loadFold } from "@hydrascale/core/domain/snapshot/load";
 import type { Clock } from "@hydrascale/core/lib/clock";
 import { problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
@@ -21,6 +21,7 @@ import { Lease } from "./lease.ts";
 import { Replica } from "./replica.ts";
 import { loadSecrets } from "./secret.ts";
 import { Tailnet } from "./tailnet.ts";
+import { Verifier } from "./verifier.ts";
 
 export interface GatewayOptions {
   readonly store: Store;
@@ -51,7 +52,9 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
   const { store, clock, log, metrics, tid } = options;
   const secrets = await loadSecrets(store.secret, options.clusterKey);
   if (!secrets.ok) return secrets;
-  const fold = new TailnetFold(tid, (await store.evt.info()).epoch);
+  const loaded = await loadFold(store.netmap, tid, (await store.evt.info()).epoch);
+  if (!loaded.ok) return loaded;
+  const { fold } = loaded.value;
   if (fold.opaque)
     return err(
       problem(
@@ -102,6 +105,7 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
     boot,
     random: Math.random,
   });
+  const verifier = new Verifier({ netmap: store.netmap, replica, log, counters: metrics });
   const takeDown: (() => Promise<void>)[] = [() => lease.stop(), () => replica.stop(), () => tailnet.stop()];
   const stop = async (): Promise<void> => {
     for (const one of takeDown.splice(0).reverse())
@@ -117,13 +121,14 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
     await stop();
     return created;
   }
+  await verifier.start();
   const assembled = await assemble({
     ...options,
     boot,
     lease,
     tailnet,
     netmap,
-    differences: new Map<string, string>(),
+    differences: verifier.differences,
     secrets: secrets.value,
   });
   if (!assembled.ok) {

@@ -102,9 +102,12 @@ export class Tailnet implements TailnetService {
     this.mourner = new Mourner({ store, replica, clock, log, boot, isCurrent });
     replica.listen({
       decision: (_seq, decision) => {
-        for (const event of decision.events)
-          if (event.kind === "LoginCompleted" || event.kind === "LoginDenied")
-            this.logins.settled(event.login);
+        for (const event of decision.events) {
+          if (event.kind === "LoginCompleted" || event.kind === "LoginDenied") this.logins.settled(event.login);
+          // Its last activity is of no use to anybody; ids are never used again.
+          else if (event.kind === "NodeDeleted" && this.live.live.has(event.node))
+            void this.appendLive({ kind: "NodeForgotten", node: event.node });
+        }
       },
     });
   }

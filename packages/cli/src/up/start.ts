@@ -20,9 +20,12 @@ import { lockFolder } from "@hydrascale/core/nats-server/lock";
 import { createLog } from "@hydrascale/core/obs/log";
 import type { Logger } from "@hydrascale/core/obs/log";
 import { createMetrics } from "@hydrascale/core/obs/metrics";
+import type { Metrics } from "@hydrascale/core/obs/metrics";
 import { loadZstd } from "@hydrascale/core/wire/zstd";
+import { newBootId } from "@hydrascale/gateway/boot";
 import { runGateway } from "@hydrascale/gateway/run";
 import type { Gateway } from "@hydrascale/gateway/run";
+import { runProjector } from "@hydrascale/projector/run";
 import { version } from "../version.ts";
 import { welcome } from "./welcome.ts";
 import type { Welcome } from "./welcome.ts";
@@ -81,16 +84,19 @@ async function startParts(
 ): Promise<Result<Omit<Running, "stop">, Problem>> {
   const { config, dir, signal } = options;
   await loadZstd();
+  const metrics = createMetrics();
   const nats = await startNats(options, log, takeDown);
   if (!nats.ok) return nats;
   let lose: (problem: Problem) => void = () => undefined;
   const lost = new Promise<Problem>((resolve) => {
     lose = resolve;
   });
-  const gateway = await startGateway(options, nats.value, log, takeDown, (reason) =>
+  const gateway = await startGateway(options, nats.value, metrics, log, takeDown, (reason) =>
     lose(problem("setup", reason, "start it again: it reads everything anew")),
   );
   if (!gateway.ok) return gateway;
+  const projector = await startProjector(nats.value, metrics, log, takeDown);
+  if (!projector.ok) return projector;
   const greeted = await welcome(gateway.value.tailnet, dir, systemClock.now());
   if (!greeted.ok) return greeted;
   const facts: Facts = {
@@ -151,6 +157,7 @@ async function openStore(
 async function startGateway(
   options: StartOptions,
   nats: NatsServerChild,
+  metrics: Metrics,
   log: Logger,
   takeDown: TakeDown,
   onLost: (reason: string) => void,
@@ -165,7 +172,7 @@ async function startGateway(
     tid,
     clock: systemClock,
     log,
-    metrics: createMetrics(),
+    metrics,
     version,
     clusterKey: undefined,
     predecessor: existsSync(bootFile) ? (readFileSync(bootFile, "utf8").trim() as BootId) : undefined, // written below by an earlier start
@@ -176,4 +183,26 @@ async function startGateway(
   writeFileSync(bootFile, gateway.value.boot);
   takeDown.push(() => gateway.value.stop());
   return gateway;
+}
+
+async function startProjector(
+  nats: NatsServerChild,
+  metrics: Metrics,
+  log: Logger,
+  takeDown: TakeDown,
+): Promise<Result<void, Problem>> {
+  const store = await openStore(nats, "projector", takeDown);
+  if (!store.ok) return store;
+  const projector = await runProjector({
+    store: store.value,
+    tid,
+    id: newBootId(),
+    version,
+    clock: systemClock,
+    log,
+    counters: metrics,
+  });
+  if (!projector.ok) return projector;
+  takeDown.push(() => projector.value.stop());
+  return ok(undefined);
 }

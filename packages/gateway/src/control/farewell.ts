@@ -1,11 +1,12 @@
 // Tells a client that was away when its node was deleted, once, on its first streaming poll: a self node whose key has
 // expired sends it to "needs login". A client that only gets 404 retries for ever and looks connected (protocol 17 on 5.7).
 
-import type { MachineKey, NodeKey } from "@hydrascale/core/domain/ids";
-import type { DirectoryState } from "@hydrascale/core/domain/directory/state";
+import type { MachineKey, NodeId, NodeKey } from "@hydrascale/core/domain/ids";
+import type { DirectoryState, Node } from "@hydrascale/core/domain/directory/state";
 import { farewellFrame } from "@hydrascale/core/netmap/farewell";
 import type { MapRequest } from "@hydrascale/core/wire/tailcfg/map";
 import type { Http2Response } from "../http2/port.ts";
+import type { Replica } from "../replica.ts";
 
 /** Told since this process started; a second telling after a restart is harmless. */
 const maxTold = 10_000;
@@ -14,12 +15,21 @@ export class Farewells {
   private readonly directory: DirectoryState;
   private readonly told = new Set<NodeKey>();
 
-  constructor(directory: DirectoryState) {
-    this.directory = directory;
+  /** `isConnected`: has the node a stream here? Then that stream tells it. */
+  constructor(replica: Replica, isConnected: (node: NodeId) => boolean) {
+    this.directory = replica.fold.directory;
+    replica.listen({
+      changes: (changes) => {
+        for (const change of changes) {
+          const node =
+            change.table === "nodes" && change.after === undefined ? (change.before as Node) : undefined; // rows of table nodes
+          if (node !== undefined && isConnected(node.id)) this.done(node.nodeKey);
+        }
+      },
+    });
   }
 
-  /** Marks a node as told: its own stream was open when it was deleted. */
-  done(nodeKey: NodeKey): void {
+  private done(nodeKey: NodeKey): void {
     if (this.told.size >= maxTold) this.told.delete(this.told.values().next().value ?? nodeKey);
     this.told.add(nodeKey);
   }

@@ -67,7 +67,10 @@ export class NodeResponse implements Http2Response {
   }
 
   reset(): void {
-    if (!this.stream.destroyed) this.stream.close(constants.NGHTTP2_CANCEL);
+    if (this.stream.destroyed) return;
+    this.stream.close(constants.NGHTTP2_CANCEL);
+    // `close` alone waits until the frame has left, which on a connection that is stuck is never.
+    this.stream.destroy();
   }
 
   /** Answers with a text and lets go of whatever else the peer sends on this stream. */

@@ -10,6 +10,8 @@ import { acceptExchange } from "./node-exchange.ts";
 import { defaultHttp2Limits } from "./port.ts";
 import type { Http2Connection, Http2Handler, Http2Limits, Http2Serve } from "./port.ts";
 
+const retireMs = 5000;
+
 /** One adapter for the process: its connections share the body budget. */
 export function nodeHttp2(clock: Clock, limits: Partial<Http2Limits> = {}): Http2Serve {
   const all: Http2Limits = { ...defaultHttp2Limits, ...limits };
@@ -18,6 +20,7 @@ export function nodeHttp2(clock: Clock, limits: Partial<Http2Limits> = {}): Http
 }
 
 class NodeConnection implements Http2Connection {
+  private readonly transport: Duplex;
   private readonly session: ServerHttp2Session;
   private readonly clock: Clock;
   private readonly limits: Http2Limits;
@@ -33,6 +36,7 @@ class NodeConnection implements Http2Connection {
     limits: Http2Limits,
     total: ByteBudget,
   ) {
+    this.transport = transport;
     this.clock = clock;
     this.limits = limits;
     const context = { limits, clock, handler, budget: new ByteBudget(limits.connectionBodyBytes, total) };
@@ -51,15 +55,18 @@ class NodeConnection implements Http2Connection {
     });
     this.session.on("error", () => this.close());
     this.session.on("close", () => this.closing());
-    // node:http2 ends the session itself on most transport failures, but not when the transport is destroyed
-    // without an error.
-    transport.once("close", () => this.close());
+    // node:http2 does not notice a transport that is destroyed without an error, and waits for ever for a write
+    // that was underway when it ended.
+    transport.once("close", () => {
+      this.close();
+      this.closing();
+    });
     this.session.on("stream", (stream, headers) => {
       this.cancelIdle();
       this.streams++;
       acceptExchange(stream, headers, context).onClose(() => this.streamClosed());
     });
-    this.cancelIdle = clock.after(limits.firstRequestMs, () => this.close());
+    this.cancelIdle = clock.after(limits.firstRequestMs, () => this.retire());
   }
 
   get openStreams(): number {
@@ -72,6 +79,7 @@ class NodeConnection implements Http2Connection {
 
   close(): void {
     if (!this.session.destroyed) this.session.destroy();
+    this.transport.destroy();
   }
 
   ping(): Promise<number | undefined> {
@@ -90,7 +98,13 @@ class NodeConnection implements Http2Connection {
   private streamClosed(): void {
     this.streams--;
     if (this.streams > 0 || this.ended) return;
-    this.cancelIdle = this.clock.after(this.limits.idleMs, () => this.close());
+    this.cancelIdle = this.clock.after(this.limits.idleMs, () => this.retire());
+  }
+
+  /** A request that crosses the GOAWAY is sent again by the client, on a new connection. */
+  private retire(): void {
+    this.goaway();
+    this.cancelIdle = this.clock.after(retireMs, () => this.close());
   }
 
   private closing(): void {
