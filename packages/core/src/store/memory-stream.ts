@@ -31,10 +31,12 @@ export class MemoryStream {
   private readonly timers = new Set<() => void>();
   private firstSeq = 1;
   private lastSeq = 0;
+  private epoch: string;
   private generation = 1;
 
-  constructor(name: string, clock: Clock, keepsAll: boolean) {
+  constructor(name: string, clock: Clock, keepsAll: boolean, epoch: string) {
     this.name = name;
+    this.epoch = epoch;
     this.clock = clock;
     this.keepsAll = keepsAll;
   }
@@ -45,13 +47,12 @@ export class MemoryStream {
   }
 
   state(): SourceState {
-    const epoch = `${this.name.toLowerCase()}-${this.generation}`;
     return {
       firstSeq: this.records.size === 0 ? this.lastSeq + 1 : this.firstSeq,
       lastSeq: this.lastSeq,
       messages: this.records.size,
-      epoch,
-      identity: epoch,
+      epoch: this.epoch,
+      identity: `${this.epoch}/${this.generation}`,
       staleMs: 0,
     };
   }
@@ -98,7 +99,8 @@ export class MemoryStream {
   }
 
   /** Forgets everything under a new identity. */
-  remake(): void {
+  remake(epoch = `${this.epoch}x`): void {
+    this.epoch = epoch;
     this.records.clear();
     this.lastBySubject.clear();
     this.firstSeq = 1;

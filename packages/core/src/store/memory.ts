@@ -29,6 +29,8 @@ import { BucketWatch } from "./watch.ts";
 export interface MemoryOptions {
   readonly clock: Clock;
   readonly faults?: MemoryFaults;
+  /** Of all streams; "e1" unless given. */
+  readonly epoch?: string;
 }
 
 export interface MemoryStore extends Store {
@@ -65,7 +67,8 @@ class Server {
   constructor(options: MemoryOptions) {
     this.clock = options.clock;
     this.plan = new FaultPlan(options.faults);
-    const make = (name: StreamName, keepsAll: boolean) => new MemoryStream(name, options.clock, keepsAll);
+    const make = (name: StreamName, keepsAll: boolean) =>
+      new MemoryStream(name, options.clock, keepsAll, options.epoch ?? "e1");
     this.streams = {
       EVT: make("EVT", true),
       ACT: make("ACT", true),

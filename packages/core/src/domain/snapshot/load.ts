@@ -24,6 +24,8 @@ export interface Loaded {
   readonly fold: TailnetFold;
   /** undefined: no position of this epoch, so the fold is empty and starts at the logs' beginning. */
   readonly meta: Meta | undefined;
+  /** What stands under the key of meta, of whatever epoch. */
+  readonly storedMeta: { readonly meta: Meta; readonly revision: number } | undefined;
   /** Highest generation in the bucket; above meta's while a rebuild is unfinished. */
   readonly newest: number;
   /** Highest sequence of any loaded document, by log. */
@@ -62,7 +64,9 @@ export async function loadFold(
     const log = logOf.get(key.table) ?? "evt";
     largest[log] = Math.max(largest[log], document.s);
   }
-  return ok({ fold, meta, newest, largest, known });
+  const storedMeta =
+    stored === undefined || found === undefined ? undefined : { meta: stored, revision: found.revision };
+  return ok({ fold, meta, storedMeta, newest, largest, known });
 }
 
 export const knownOf = (entry: BucketEntry, document: Document): Known => ({
