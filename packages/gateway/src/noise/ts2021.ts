@@ -141,9 +141,9 @@ export class Ts2021 {
     const result = respond({ suite, serverPrivate, initiation });
     if (!result.ok) {
       this.failed(result.error);
-      if (result.error === "rejected") transport.destroy();
-      else
-        partWith(transport, Buffer.concat([preamble, errorFrame("malformed handshake initiation")]), clock);
+      // A forged initiation learns nothing but that it is over; a malformed one is told, for whoever debugs a client.
+      const last = result.error === "rejected" ? nothing : errorFrame("malformed handshake initiation");
+      partWith(transport, Buffer.concat([preamble, last]), clock);
       return;
     }
     const { response, machineKey, version, sendKey, receiveKey } = result.value;
