@@ -15,6 +15,7 @@ import type { DERPMap } from "../wire/tailcfg/derp.ts";
 import type { MapResponse } from "../wire/tailcfg/map.ts";
 import { Viewer } from "./dirty.ts";
 import { TailnetTexts, fieldNames, noSettings } from "./fields.ts";
+import { tailnetRanges } from "./filters.ts";
 import { Population } from "./population.ts";
 import { profileText } from "./profile.ts";
 import { Session } from "./session.ts";
@@ -67,7 +68,7 @@ export class Netmap {
     this.live = live;
     this.options = options;
     this.texts = this.readSettings();
-    this.population = new Population(directory, live, this.readPolicy(), options.now);
+    this.population = new Population(directory, live, this.readPolicy(), this.ranges(), options.now);
     this.host = this.makeHost();
     this.population.refresh(new Set([...directory.nodes.entries()].map(([id]) => id)), this.texts);
   }
@@ -143,6 +144,7 @@ export class Netmap {
   private settingsChanged(nodes: Set<NodeId>): void {
     const before = this.texts.settings.dns.baseDomain;
     this.texts = this.readSettings();
+    this.population.filters.setRanges(this.ranges());
     this.population.markAll(fieldNames);
     if (this.texts.settings.dns.baseDomain !== before)
       for (const [id] of this.directory.nodes.entries()) nodes.add(id);
@@ -165,6 +167,10 @@ export class Netmap {
     const settings = this.directory.settings.get("settings")?.settings ?? noSettings;
     const name = this.directory.tailnet.get("tailnet")?.name ?? "";
     return new TailnetTexts(settings, name, this.options.derpMapFor ?? ((map) => map));
+  }
+
+  private ranges(): readonly string[] {
+    return tailnetRanges(this.texts.settings.prefixes);
   }
 
   private readPolicy(): CompiledPolicy {

@@ -1,14 +1,26 @@
 // Packet filters (protocol 8.7) per class. Sources are spelled out once per rule and shared; a class whose rules all
 // aim at `*` has one text for all its members, others get their own addresses as destinations.
 
+import type { Settings } from "../domain/directory/settings.ts";
 import type { NodeId } from "../domain/ids.ts";
 import type { Rule, RuleTarget, SelectorId } from "../domain/policy/compiled.ts";
+import { contains, parsePrefix } from "../lib/ip.ts";
 import type { NetPortRange } from "../wire/tailcfg/filter.ts";
 import type { ClassGraph, NodeClass } from "./classes.ts";
 import type { NodeView } from "./view.ts";
 
 /** What `*` means as a source: the tailnet's ranges, so that whatever a subnet router forwards does not count. */
 const TAILNET = ["100.64.0.0/10", "fd7a:115c:a1e0::/48"];
+
+/** Ranges that nodes may have addresses in; a configured one outside the usual ones counts too. */
+export function tailnetRanges(prefixes: Settings["prefixes"]): readonly string[] {
+  const usual = TAILNET.flatMap((text) => parsePrefix(text) ?? []);
+  const unusual = [prefixes.v4, prefixes.v6].filter((text) => {
+    const prefix = text === null ? undefined : parsePrefix(text);
+    return prefix !== undefined && !usual.some((u) => u.bits <= prefix.bits && contains(u, prefix.addr));
+  });
+  return [...TAILNET, ...unusual.filter((text) => text !== null)];
+}
 
 /** One rule as a class receives it: everything before the destinations, and the destinations. */
 interface Part {
@@ -33,15 +45,29 @@ export interface Filter {
 }
 
 export class Filters {
+  private usual: readonly string[];
   private readonly graph: ClassGraph;
   private readonly views: ReadonlyMap<NodeId, NodeView>;
   private readonly heads = new Map<number, string>();
   private readonly templates = new Map<NodeClass, Template>();
   private readonly sources = new Map<SelectorId, readonly string[]>();
 
-  constructor(graph: ClassGraph, views: ReadonlyMap<NodeId, NodeView>) {
+  constructor(graph: ClassGraph, views: ReadonlyMap<NodeId, NodeView>, ranges: readonly string[]) {
+    this.usual = ranges;
     this.graph = graph;
     this.views = views;
+  }
+
+  get ranges(): readonly string[] {
+    return this.usual;
+  }
+
+  /** What `*` stands for as a source has changed. */
+  setRanges(ranges: readonly string[]): void {
+    if (ranges.join() === this.usual.join()) return;
+    this.usual = ranges;
+    this.heads.clear();
+    this.templates.clear();
   }
 
   /** Who the selector means has changed. Answers the classes whose filters may differ by it. */
@@ -137,7 +163,7 @@ export class Filters {
   private sourceIps(id: SelectorId): readonly string[] {
     const selector = this.graph.policy.selectors[id];
     if (selector === undefined) return [];
-    if (selector.kind === "any") return this.graph.policy.open ? ["*"] : TAILNET;
+    if (selector.kind === "any") return this.graph.policy.open ? ["*"] : this.usual;
     if (selector.kind === "prefix") return [selector.prefix];
     let ips = this.sources.get(id);
     if (ips === undefined) {

@@ -11,6 +11,7 @@ import type { Viewer } from "./dirty.ts";
 import type { FieldName, TailnetTexts } from "./fields.ts";
 import { Filters } from "./filters.ts";
 import { RouteTable, servedSubnets } from "./routes.ts";
+import { compareClasses } from "./regroup.ts";
 import { NodeView, compareViews } from "./view.ts";
 
 const none: ReadonlySet<NodeClass> = new Set();
@@ -26,12 +27,18 @@ export class Population {
   private readonly routes = new RouteTable();
   private graph: ClassGraph;
 
-  constructor(directory: DirectoryState, live: LiveState, policy: CompiledPolicy, now: () => number) {
+  constructor(
+    directory: DirectoryState,
+    live: LiveState,
+    policy: CompiledPolicy,
+    ranges: readonly string[],
+    now: () => number,
+  ) {
     this.directory = directory;
     this.live = live;
     this.now = now;
     this.graph = new ClassGraph(policy);
-    this.filters = new Filters(this.graph, this.views);
+    this.filters = new Filters(this.graph, this.views, ranges);
   }
 
   classOf(id: NodeId): NodeClass | undefined {
@@ -78,14 +85,14 @@ export class Population {
   setPolicy(policy: CompiledPolicy): void {
     const before = new Map(this.classes);
     this.graph = new ClassGraph(policy);
-    this.filters = new Filters(this.graph, this.views);
+    this.filters = new Filters(this.graph, this.views, this.filters.ranges);
     for (const [id, view] of this.views) {
       const cls = this.graph.classify(view.subject);
       this.classes.set(id, cls);
       cls.members.add(id);
       for (const viewer of this.viewers.get(id) ?? []) cls.viewers.add(viewer);
     }
-    this.compareClasses(before);
+    compareClasses(before, this.classes, (id) => this.viewers.get(id) ?? []);
     this.markAll(["PacketFilter"]);
   }
 
@@ -209,37 +216,5 @@ export class Population {
       for (const cls of this.filters.selectorChanged(selector)) affected.add(cls);
     }
     for (const cls of affected) for (const v of cls.viewers) v.dirty.fields.add("PacketFilter");
-  }
-
-  /** Visibility under the former classes against the present ones; nodes that went the same way are one group. */
-  private compareClasses(before: ReadonlyMap<NodeId, NodeClass>): void {
-    const groups = new Map<NodeClass, Map<NodeClass, NodeId[]>>();
-    for (const [id, to] of this.classes) {
-      const from = before.get(id);
-      if (from === undefined) continue;
-      const targets = groups.get(from) ?? new Map<NodeClass, NodeId[]>();
-      groups.set(from, targets);
-      const members = targets.get(to);
-      if (members === undefined) targets.set(to, [id]);
-      else members.push(id);
-    }
-    const flat = [...groups].flatMap(([from, targets]) =>
-      [...targets].map(([to, members]) => ({
-        from,
-        to,
-        members,
-        viewers: members.flatMap((id) => [...(this.viewers.get(id) ?? [])]),
-      })),
-    );
-    for (const mine of flat) {
-      if (mine.viewers.length === 0) continue;
-      for (const theirs of flat) {
-        const was = mine.from.sees.has(theirs.from);
-        const is = mine.to.sees.has(theirs.to);
-        if (was === is) continue;
-        for (const v of mine.viewers)
-          for (const id of theirs.members) if (id !== v.node) (was ? v.dirty.gone : v.dirty.come).add(id);
-      }
-    }
   }
 }

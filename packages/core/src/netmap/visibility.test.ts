@@ -7,7 +7,7 @@ import { ClassGraph } from "./classes.ts";
 import { Netmap } from "./engine.ts";
 import { IdSet } from "./id-set.ts";
 import { ClientNetmap, readFrame } from "./testing/apply.ts";
-import { TestTailnet, epoch } from "./testing/tailnet.ts";
+import { TestTailnet, epoch, testSettings } from "./testing/tailnet.ts";
 
 const otto = 2 as UserId;
 
@@ -72,6 +72,16 @@ describe("netmap under a policy", () => {
         DstPorts: [{ IP: "*", Ports: { First: 22, Last: 22 } }],
       },
     ]);
+  });
+
+  test("`*` as a source includes a configured range outside the usual ones, from the change on", () => {
+    const { net, change, watch } = setup('{"acls": [{"action": "accept", "src": ["*"], "dst": ["*:22"]}]}');
+    const { client, take } = watch(1);
+    const prefixes = { v4: "10.77.0.0/16", v6: "fd7a:115c:a1e0:5::/64", allocation: "random" } as const;
+    change(() => net.settings({ ...testSettings, prefixes }));
+    take();
+    const [rule] = client.fields.get("PacketFilter") as { SrcIPs: string[] }[];
+    assert.deepEqual(rule?.SrcIPs, ["100.64.0.0/10", "fd7a:115c:a1e0::/48", "10.77.0.0/16"]);
   });
 
   test("what a node does is not told to those who may not see it", () => {

@@ -204,6 +204,7 @@ class History {
     const { dns } = testSettings;
     this.net.settings({
       ...testSettings,
+      prefixes: { ...testSettings.prefixes, v4: this.pick(4) === 0 ? "10.77.0.0/16" : "100.64.0.0/10" },
       taildrop: this.pick(2) === 0,
       logtail: this.pick(2) === 0,
       dns: {
