@@ -13,6 +13,8 @@ export class PairEnd extends Duplex {
   other: PairEnd | undefined;
   /** Chunks this end was given to write: what would be system calls. */
   writes = 0;
+  /** Like a peer that is gone without a word: what is written stays underway for ever. */
+  stuck = false;
   private waiting: Done | undefined;
 
   constructor() {
@@ -49,6 +51,7 @@ export class PairEnd extends Duplex {
 
   private send(chunk: Buffer, done: Done): void {
     const copy = Buffer.from(chunk);
+    if (this.stuck) return;
     setImmediate(() => {
       if (this.other === undefined || this.other.destroyed) done();
       else if (this.other.push(copy)) done();

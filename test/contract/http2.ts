@@ -231,6 +231,24 @@ function endings(make: MakeServe): void {
     await rig.end();
   });
 
+  test("reset and close work although nothing can be sent any more", async () => {
+    const { handler, next } = exchanges();
+    const rig = new Rig(make(systemClock), handler);
+    const stream = rig.open({ ":path": "/machine/map" });
+    const [, response] = await next();
+    response.respond(200);
+    await new Promise((resolve) => stream.once("response", resolve));
+    rig.transport.stuck = true;
+    while (response.write(Buffer.alloc(8000)));
+    await new Promise((resolve) => setImmediate(resolve));
+    response.reset();
+    assert.equal(await ended(response), "aborted");
+    assert.equal(rig.connection.openStreams, 0);
+    rig.connection.close();
+    await within(2000, "the close", closed(rig.connection));
+    await eventually("the transport's end", () => rig.transport.destroyed);
+  });
+
   test("the end of the connection ends its exchanges", async () => {
     const { handler, next } = exchanges();
     const rig = new Rig(make(systemClock), handler);
