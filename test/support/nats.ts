@@ -27,6 +27,7 @@ export interface TestNats {
 export interface TestNatsOptions {
   readonly fsync?: boolean;
   readonly provision?: boolean;
+  readonly epoch?: string;
 }
 
 export const must = <T>(result: Result<T, Problem>): T => {
@@ -48,7 +49,8 @@ export async function startTestNats(options: TestNatsOptions = {}): Promise<Test
     }),
   );
   const nats = { servers: [child.url], nkeySeed: child.seeds.admin, clock: systemClock };
-  if (options.provision !== false) must(await provision({ nats, replicas: 1, epoch: "epoch-of-test" }));
+  if (options.provision !== false)
+    must(await provision({ nats, replicas: 1, epoch: options.epoch ?? "epoch-of-test" }));
   const opened: OpenedStore[] = [];
   return {
     dir,

@@ -150,6 +150,13 @@ export class DocumentWriter {
     return "later";
   }
 
+  /** False when the bucket went back behind what was written into it: made again, or its tail lost with the server. */
+  async stillThere(): Promise<boolean> {
+    const known = this.metaKnown?.revision ?? 0;
+    const entry = await this.bucket.get(metaKey(this.fold.tid));
+    return (entry?.revision ?? 0) >= known;
+  }
+
   private async put(key: string, document: Document): Promise<Written> {
     for (let attempt = 0; attempt < putTries; attempt++) {
       const known = this.known.get(key);

@@ -38,6 +38,7 @@ export type Over =
 const roundMs = 1_000;
 const deferMs = 2_000;
 const catchUpMs = 5_000;
+const checkMs = 30_000;
 
 export class Projection {
   readonly ended: Promise<Over>;
@@ -51,6 +52,7 @@ export class Projection {
   private reached: FoldPosition | undefined;
   private round: Promise<void> | undefined;
   private cancelRound: (() => void) | undefined;
+  private cancelCheck: () => void = () => {};
   private lastRound = Number.NEGATIVE_INFINITY;
   private swept = false;
   private stopped = false;
@@ -110,6 +112,7 @@ export class Projection {
   async stop(): Promise<void> {
     this.stopped = true;
     this.cancelRound?.();
+    this.cancelCheck();
     await this.unwatch?.();
     for (const follower of this.followers) await follower.stop();
     await this.round;
@@ -126,6 +129,25 @@ export class Projection {
     });
     // Leftovers of another epoch have to go even when nothing happens.
     this.schedule();
+    this.checkLater();
+  }
+
+  /** On one server the bucket is not synced per put, so its tail may be lost while nothing else happens. */
+  private checkLater(): void {
+    if (this.stopped) return;
+    this.cancelCheck = this.options.clock.after(checkMs, () => {
+      this.check().then(
+        () => this.checkLater(),
+        (error: unknown) => {
+          if (!(error instanceof ProblemError)) throw error;
+          this.checkLater();
+        },
+      );
+    });
+  }
+
+  private async check(): Promise<void> {
+    if (!(await this.writer.stillThere())) this.end({ kind: "reset", reason: "the documents went back" });
   }
 
   private async followOne(log: Log, after: number, apply: (record: LogRecord) => void): Promise<void> {

@@ -32,9 +32,12 @@ export const pause = (clock: Clock, ms: number): Promise<void> =>
     clock.after(ms, resolve);
   });
 
+const unavailable = (message: string): ProblemError => new ProblemError(problem("unavailable", message));
+
 interface Waiter {
   readonly seq: number;
   readonly done: () => void;
+  readonly fail: (why: string) => void;
 }
 
 /** Subscribes, catches up to the end as of the call, and goes on. Gives up after 10 s without an answer. */
@@ -93,22 +96,20 @@ export class StreamFollower implements Follower {
 
   reached(seq: number, ms: number): Promise<void> {
     if (this.position >= seq) return Promise.resolve();
+    const what = `${this.options.name}: sequence ${seq} not reached`;
+    if (this.stopped) return Promise.reject(unavailable(`${what}: no longer followed`));
     return new Promise((resolve, reject) => {
+      const settle = (run: () => void): void => {
+        cancel();
+        this.waiters.delete(waiter);
+        run();
+      };
       const waiter: Waiter = {
         seq,
-        done: () => {
-          cancel();
-          resolve();
-        },
+        done: () => settle(resolve),
+        fail: (why) => settle(() => reject(unavailable(`${what}${why}`))),
       };
-      const cancel = this.options.clock.after(ms, () => {
-        this.waiters.delete(waiter);
-        reject(
-          new ProblemError(
-            problem("unavailable", `${this.options.name}: sequence ${seq} not reached within ${ms} ms`),
-          ),
-        );
-      });
+      const cancel = this.options.clock.after(ms, () => waiter.fail(` within ${ms} ms`));
       this.waiters.add(waiter);
       this.kick();
     });
@@ -126,6 +127,7 @@ export class StreamFollower implements Follower {
     this.unsubscribe?.();
     this.unsubscribe = undefined;
     this.buffer.clear();
+    for (const waiter of this.waiters) waiter.fail(": no longer followed");
   }
 
   private tick(): void {
@@ -166,9 +168,7 @@ export class StreamFollower implements Follower {
 
   private wake(): void {
     for (const waiter of this.waiters) {
-      if (this.position < waiter.seq) continue;
-      this.waiters.delete(waiter);
-      waiter.done();
+      if (this.position >= waiter.seq) waiter.done();
     }
   }
 

@@ -109,9 +109,12 @@ test("a stream that was made again, or that ends before what was applied, is a r
   const store = createMemoryStore({ clock });
   await fill(store.evt, "evt.a", 3);
   const seen = await witness(store.evt);
+  const wait = assert.rejects(seen.follower.reached(9, 60_000), ProblemError);
   store.control.stream("EVT").remake();
   await clock.advance(2_000);
   assert.deepEqual(seen.events, ["reset"]);
+  await wait;
+  await assert.rejects(seen.follower.reached(9, 60_000), ProblemError);
   await fill(store.evt, "evt.a", 5);
   assert.deepEqual(seen.seqs, [1, 2, 3]);
   const ahead = await witness(store.evt, 7);
@@ -150,7 +153,7 @@ async function author(store: MemoryStore, me: string, count: number): Promise<vo
 }
 
 test("under every fault three authors end with each record at most once per attempt and one order for all", async () => {
-  for (let seed = 1; seed <= 25; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     const faults: MemoryFaults = {
       seed,
       delayMs: 20,
