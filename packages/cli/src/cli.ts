@@ -26,8 +26,18 @@ const up: Command = {
   run: async (args, io) => (await import("./up/command.ts")).runUp(args, io),
 };
 
+const role = (name: "gateway" | "projector", about: string): Command => ({
+  kind: "raw",
+  name,
+  aliases: [],
+  about,
+  run: async (args, io) => (await import("./up/roles.ts")).runRole(name, args, io),
+});
+
 export const commands: readonly Command[] = [
   up,
+  role("gateway", "run one gateway against NATS servers"),
+  role("projector", "run one projector, or rebuild the read model"),
   users,
   nodes,
   preauthkeys,

@@ -13,7 +13,6 @@ import { Netmap } from "@hydrascale/core/netmap/engine";
 import type { Logger } from "@hydrascale/core/obs/log";
 import type { Metrics } from "@hydrascale/core/obs/metrics";
 import type { Store } from "@hydrascale/core/store/ports";
-import { newBootId } from "./boot.ts";
 import { forClient } from "./derp/region.ts";
 import { assemble } from "./assemble.ts";
 import type { Assembled } from "./assemble.ts";
@@ -33,8 +32,10 @@ export interface GatewayOptions {
   readonly version: string;
   /** 32 bytes that seal the secrets in the store; undefined: they are stored as they are. */
   readonly clusterKey: Uint8Array | undefined;
-  /** The process that held this folder before and is certainly gone: its sessions end at once. */
-  readonly predecessor: BootId | undefined;
+  /** Of this start. */
+  readonly boot: BootId;
+  /** Processes that held this folder before and are certainly gone: their sessions end at once. */
+  readonly predecessors: readonly BootId[];
   /** How NATS is, for status. */
   readonly nats: () => { readonly connected: boolean; readonly server: string; readonly version: string };
   /** What this process folded can no longer be trusted: the caller must end and start anew. */
@@ -70,7 +71,7 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
   });
   const replica = new Replica({ store, tid, fold, netmap, log, counters: metrics, onLost: options.onLost });
   await replica.start();
-  const boot = { current: newBootId() };
+  const boot = { current: options.boot };
   const startedAt = clock.now();
   const lease = new Lease({
     bucket: store.lease,
@@ -111,7 +112,7 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
     for (const one of takeDown.splice(0).reverse())
       await one().catch((error: unknown) => log.warn("a part did not stop cleanly", { error }));
   };
-  if (options.predecessor !== undefined) await tailnet.mourner.end(options.predecessor, clock.now());
+  for (const gone of options.predecessors) await tailnet.mourner.end(gone, clock.now());
   await tailnet.start(startedAt);
   const created = await tailnet.execute(
     { kind: "CreateTailnet", name: tid },

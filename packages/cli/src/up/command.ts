@@ -49,9 +49,13 @@ export async function runUp(args: readonly string[], io: Io): Promise<number> {
   return fail(io, [reason]);
 }
 
-const absolute = (io: Io, path: string): string => (isAbsolute(path) ? path : join(io.cwd, path));
+export const absolute = (io: Io, path: string): string => (isAbsolute(path) ? path : join(io.cwd, path));
 
-function load(args: UpArguments, dir: string, io: Io): Result<Loaded, readonly Problem[]> {
+export function load(
+  args: Pick<UpArguments, "config" | "settings">,
+  dir: string,
+  io: Io,
+): Result<Loaded, readonly Problem[]> {
   const file = args.config ?? io.env["HYDRASCALE_CONFIG"];
   let text: string | undefined;
   if (file !== undefined) {
@@ -75,7 +79,7 @@ function load(args: UpArguments, dir: string, io: Io): Result<Loaded, readonly P
   });
 }
 
-function parseFlag(args: UpArguments) {
+function parseFlag(args: Pick<UpArguments, "settings">) {
   const listen =
     args.settings["listen_addr"] === undefined ? undefined : parseListen(args.settings["listen_addr"]);
   return listen?.ok === true ? listen.value : undefined;
@@ -106,7 +110,7 @@ To join a machine (the key holds for one hour, for any number of machines):
 `);
 }
 
-function fail(io: Io, problems: readonly Problem[]): number {
+export function fail(io: Io, problems: readonly Problem[]): number {
   for (const p of problems) {
     io.err(`hydrascale: ${p.message}\n`);
     if (p.hint !== undefined) io.err(`  ${p.hint}\n`);

@@ -301,6 +301,11 @@ export const schema = z.strictObject({
       fallback: [],
       example: ["tls://nats-1.internal:4222", "tls://nats-2.internal:4222"],
     }),
+    monitoring: listOf("list of URLs", checkFetchUrl, {
+      doc: "Monitoring address of every NATS server in `nats.url`, where it is checked that acknowledged writes are synced to disk.",
+      fallback: [],
+      example: ["http://nats-1.internal:8222", "http://nats-2.internal:8222"],
+    }),
     nkey_path: path({
       doc: "File with the role's nkey seed.",
       fallback: "",
