@@ -1,73 +1,94 @@
-// Everything a contributor needs, in the order in which failures are cheapest. `npm test` runs all stages;
+// Everything a contributor needs, in the order in which failures are cheapest. `npm test` runs the usual stages;
 // `npm test -- unit` or `npm test -- unit noise` runs one, or the files of it whose path contains a word.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { hasShared } from "./shared.mjs";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
-const shared = existsSync(join(root, "..", "shared", "captures"));
 const bin = (name) => join(root, "node_modules", ".bin", name);
 const tsx = ["--import", "tsx", "--test-reporter=spec"];
+const special = [".nats.test.ts", ".e2e.test.ts", ".chaos.test.ts"];
 
-/** Files below packages/ and test/ that end in `suffix` and in no longer known suffix. */
-function files(suffix, word) {
-  const special = [".nats.test.ts", ".e2e.test.ts", ".chaos.test.ts"];
-  const found = [];
-  const walk = (dir) => {
-    for (const entry of readdirSync(dir, { withFileTypes: true })) {
-      if (entry.name === "node_modules") continue;
-      const path = join(dir, entry.name);
-      if (entry.isDirectory()) walk(path);
-      else if (
-        entry.name.endsWith(suffix) &&
-        (suffix !== ".test.ts" || !special.some((s) => entry.name.endsWith(s)))
-      )
-        found.push(path);
-    }
-  };
-  walk(join(root, "packages"));
-  walk(join(root, "test"));
-  return found.filter((f) => !word || f.includes(word)).sort();
-}
+const walk = (dir) =>
+  readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return entry.name === "node_modules" ? [] : walk(path);
+    return [path];
+  });
+
+/** Tests below packages/ and test/ that end in one of the suffixes; `.test.ts` means: and in no longer known one. */
+const testFiles = (suffixes, word) =>
+  [...walk(join(root, "packages")), ...walk(join(root, "test"))]
+    .filter((path) => suffixes.some((suffix) => path.endsWith(suffix)))
+    .filter((path) => suffixes[0] !== ".test.ts" || !special.some((one) => path.endsWith(one)))
+    .map((path) => relative(root, path))
+    .filter((path) => word === undefined || path.includes(word))
+    .sort();
+
+const ownProcess = (files) => [
+  process.execPath,
+  [...tsx, "--test", "--test-concurrency=1", "--test-force-exit", ...files],
+];
 
 const stages = {
-  types: () => [bin("tsc"), ["-p", "."]],
-  lint: () => [bin("oxlint"), ["--type-aware", "--deny-warnings", "."]],
-  format: () => [bin("oxfmt"), ["--check", "."]],
-  unit: (word) => [
-    process.execPath,
-    [...tsx, join(root, "test", "unit.ts"), ...files(".test.ts", word).map((f) => relative(root, f))],
-  ],
-  server: (word) => {
-    const list = [...files(".nats.test.ts", word), ...files(".e2e.test.ts", word)];
-    return [process.execPath, [...tsx, "--test", "--test-concurrency=1", "--test-force-exit", ...list]];
+  types: { says: "tsc over the whole tree", run: () => [bin("tsc"), ["-p", "."]] },
+  lint: { says: "oxlint, with types", run: () => [bin("oxlint"), ["--type-aware", "--deny-warnings", "."]] },
+  format: { says: "oxfmt, changing nothing", run: () => [bin("oxfmt"), ["--check", "."]] },
+  unit: {
+    says: "pure tests, architecture and docs, in one process",
+    files: (word) => testFiles([".test.ts"], word),
+    run: (files) => [process.execPath, [...tsx, join("test", "unit.ts"), ...files]],
   },
-  chaos: (word) => [
-    process.execPath,
-    [...tsx, "--test", "--test-concurrency=1", "--test-force-exit", ...files(".chaos.test.ts", word)],
-  ],
+  laws: {
+    says: "a few of the random histories, handshakes and frames of `npm run laws`",
+    run: () => [process.execPath, ["--import", "tsx", join("test", "laws", "main.ts"), "--runs", "20"]],
+  },
+  server: {
+    says: "with a real nats-server, and whole gateways with clients",
+    files: (word) => testFiles([".nats.test.ts", ".e2e.test.ts"], word),
+    run: ownProcess,
+  },
+  chaos: {
+    says: "killing things at random moments",
+    files: (word) => testFiles([".chaos.test.ts"], word),
+    run: ownProcess,
+  },
 };
-const usual = ["types", "lint", "format", "unit", "server"];
+const usual = ["types", "lint", "format", "unit", "laws", "server"];
 
-const [first, ...rest] = process.argv.slice(2);
-const chosen = first === undefined ? usual : [first, ...rest].filter((a) => a in stages);
-const word = [first, ...rest].find((a) => a !== undefined && !(a in stages));
-for (const stage of chosen) {
-  console.log(`\n— ${stage}`);
-  const [command, args] = stages[stage](word);
+function runStage(name, word) {
+  const { says, files, run } = stages[name];
+  const list = files?.(word);
+  if (list?.length === 0) {
+    console.error(`— ${name}: no test file${word === undefined ? "" : ` has "${word}" in its path`}`);
+    return false;
+  }
+  console.log(`\n— ${name}: ${says}${list === undefined ? "" : ` (${list.length} files)`}`);
+  const [command, args] = run(list);
   const began = performance.now();
-  const run = spawnSync(command, args, {
+  const done = spawnSync(command, args, {
     cwd: root,
     stdio: "inherit",
     env: { ...process.env, FORCE_COLOR: "0" },
   });
-  console.log(
-    `— ${stage}: ${run.status === 0 ? "ok" : "failed"} in ${((performance.now() - began) / 1000).toFixed(1)} s`,
-  );
-  if (run.status !== 0) process.exit(run.status ?? 1);
+  const seconds = ((performance.now() - began) / 1000).toFixed(1);
+  if (done.error) console.error(`— ${name}: ${done.error.message}`);
+  console.log(`— ${name}: ${done.status === 0 ? "ok" : "failed"} in ${seconds} s`);
+  return done.status === 0;
 }
-if (!shared)
-  console.log(
-    "left out: what reads ../shared (vectors are in the tree; recorded answers and peer tools are not), since it is not there",
-  );
+
+const args = process.argv.slice(2);
+const named = args.filter((arg) => arg in stages);
+const words = args.filter((arg) => !(arg in stages));
+if (words.length > 1 || (words.length === 1 && named.length === 0)) {
+  console.error(`usage: npm test [-- ${Object.keys(stages).join("|")} … [word in the path]]`);
+  process.exit(2);
+}
+const chosen = named.length === 0 ? usual : named;
+console.log(`node ${process.versions.node}: ${chosen.join(", ")}`);
+const failed = chosen.find((name) => !runStage(name, words[0]));
+if (named.length === 0 && !hasShared())
+  console.log("left out: what needs the peer tools in ../shared, which is not there");
+if (failed !== undefined) process.exit(1);
