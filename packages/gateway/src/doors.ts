@@ -23,6 +23,7 @@ import { handleVerify } from "./derp/verify.ts";
 import type { Admit } from "./derp/verify.ts";
 import { nodeHttp2 } from "./http2/node-http2.ts";
 import { clientAddress } from "./listen/client-address.ts";
+import { followCertificate } from "./listen/certificate-files.ts";
 import { listen } from "./listen/server.ts";
 import type { Listener, TlsMaterial } from "./listen/server.ts";
 import { Ts2021 } from "./noise/ts2021.ts";
@@ -119,6 +120,11 @@ async function openPort(
     counters: metrics,
   });
   if (!listener.ok) return listener;
+  if (config.tls_cert_path !== "") {
+    const files = { certPath: config.tls_cert_path, keyPath: config.tls_key_path };
+    const stopFollowing = await followCertificate(files, listener.value, options.log);
+    opened.push(() => Promise.resolve(stopFollowing()));
+  }
   opened.push(async () => {
     ts2021.close();
     await derp?.close();

@@ -1,12 +1,10 @@
 // The embedded relay and the relay map of this gateway. Without a public certificate the relay has a self-made one,
 // pinned in the map, on the same port where control may be plain http.
 
-import { readFile } from "node:fs/promises";
 import type { Config } from "@hydrascale/core/config/schema";
 import type { Clock } from "@hydrascale/core/lib/clock";
-import { problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
-import { err, ok } from "@hydrascale/core/lib/result";
+import { ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import type { Node } from "@hydrascale/core/domain/directory/state";
 import type { Logger } from "@hydrascale/core/obs/log";
@@ -17,6 +15,7 @@ import { DerpMapSource } from "./derp/map-source.ts";
 import { embeddedRegion } from "./derp/region.ts";
 import { DerpServer } from "./derp/server.ts";
 import type { Admit } from "./derp/verify.ts";
+import { readCertificate } from "./listen/certificate-files.ts";
 import type { TlsMaterial } from "./listen/server.ts";
 import type { Tailnet } from "./tailnet.ts";
 
@@ -86,23 +85,10 @@ function disconnectTheGone(tailnet: Tailnet, server: DerpServer): () => void {
   });
 }
 
+/** undefined: no public certificate is configured. */
 async function readTls(config: Config): Promise<Result<TlsMaterial | undefined, Problem>> {
   if (config.tls_cert_path === "") return ok(undefined);
-  try {
-    const [cert, key] = await Promise.all([
-      readFile(config.tls_cert_path, "utf8"),
-      readFile(config.tls_key_path, "utf8"),
-    ]);
-    return ok({ cert, key });
-  } catch (error) {
-    return err(
-      problem(
-        "setup",
-        `tls_cert_path, tls_key_path: ${error instanceof Error ? error.message : String(error)}`,
-        "correct the paths or their permissions",
-      ),
-    );
-  }
+  return readCertificate({ certPath: config.tls_cert_path, keyPath: config.tls_key_path });
 }
 
 const hostOf = (config: Config): string => new URL(config.server_url).hostname.replace(/^\[|\]$/g, "");
