@@ -121,6 +121,6 @@ class Cursor {
     const from = this.at;
     if (length > this.block.length - from) throw bad("truncated");
     this.at += length;
-    return packed ? huffmanDecode(this.block, from, this.at) : this.block.latin1Slice(from, this.at);
+    return packed ? huffmanDecode(this.block, from, this.at) : this.block.toString("latin1", from, this.at);
   }
 }

@@ -93,7 +93,8 @@ function automaton(): Automaton {
       }
   const steps = new Int32Array(states.length * 16);
   for (const [state, from] of states.entries())
-    for (let nibble = 0; nibble < 16; nibble++) steps[state * 16 + nibble] = step(root, from, nibble, numbers);
+    for (let nibble = 0; nibble < 16; nibble++)
+      steps[state * 16 + nibble] = step(root, from, nibble, numbers);
   return { steps, mayEnd: states.map((node) => node.ones && node.depth < 8) };
 }
 
@@ -135,5 +136,5 @@ export function huffmanDecode(bytes: Buffer, from: number, to: number): string {
     state = low & 0x1ff;
   }
   if (mayEnd[state] !== true) throw new ConnectionFault(code.compression, "bad padding");
-  return scratch.latin1Slice(0, length);
+  return scratch.toString("latin1", 0, length);
 }

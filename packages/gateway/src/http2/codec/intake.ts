@@ -11,7 +11,7 @@ export class Intake {
   private readonly limit: number;
   private readonly budget: ByteBudget;
   private readonly cancelDeadline: () => void;
-  private bytes = nothing;
+  private bytes: Buffer = nothing;
   private size = 0;
 
   constructor(head: RequestHead, limit: number, budget: ByteBudget, cancelDeadline: () => void) {

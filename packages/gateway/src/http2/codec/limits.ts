@@ -20,6 +20,9 @@ export const streamQueueBytes = 65_536;
 export const unreadFrames = 1_000;
 /** Streams we reset lately: what the peer had under way for them is ignored. */
 export const resetsRemembered = 32;
+/** Answered streams whose body still comes: how many, and how long before they are reset. */
+export const leftoverStreams = 32;
+export const leftoverMs = 1_000;
 export const openPings = 4;
 /** From our last frame to the peer's end of the connection: after the frame left, and in all. */
 export const lingerMs = 500;

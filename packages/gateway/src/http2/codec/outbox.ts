@@ -46,7 +46,7 @@ export class Outbox {
   }
 
   get blocked(): boolean {
-    return this.full || this.window <= 0;
+    return this.window <= 0;
   }
 
   /** The transport has not taken what it was given. */
@@ -100,7 +100,7 @@ export class Outbox {
 
   flush(): void {
     this.scheduled = false;
-    if (this.over || this.full || this.transport.destroyed) return;
+    if (this.over || this.full || this.transport.destroyed || this.transport.writableEnded) return;
     const parts = this.control;
     this.control = [];
     const rest = this.gather(parts);

@@ -80,10 +80,9 @@ class CodecConnection implements Http2Connection {
 
   close(): void {
     if (this.state === "ended") return;
-    if (this.state === "open" && !this.outbox.stuck && !this.transport.writableEnded) {
-      this.outbox.flush();
-      if (!this.transport.destroyed) this.transport.write(goawayFrame(this.session.lastStream, code.none));
-    }
+    this.outbox.flush();
+    if (this.live() && !this.outbox.stuck)
+      this.transport.write(goawayFrame(this.session.lastStream, code.none));
     this.stop();
     this.transport.destroy();
   }
@@ -110,7 +109,9 @@ class CodecConnection implements Http2Connection {
   /** The peer broke the rules: it is told which, and the connection ends. */
   private fail(reason: Code): void {
     if (this.state !== "open") return;
+    // What was answered before the fault is still owed. It may turn out to be all there was.
     this.outbox.flush();
+    if (!this.live()) return;
     if (this.outbox.stuck) return this.close();
     this.transport.write(goawayFrame(this.session.lastStream, reason));
     this.farewell();
@@ -126,6 +127,10 @@ class CodecConnection implements Http2Connection {
       this.cancelTimer();
       this.cancelTimer = this.clock.after(lingerMs, () => this.transport.destroy());
     });
+  }
+
+  private live(): boolean {
+    return this.state === "open" && !this.transport.destroyed && !this.transport.writableEnded;
   }
 
   private flushed(): void {

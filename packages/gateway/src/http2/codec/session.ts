@@ -19,6 +19,7 @@ import type { Code, FrameSink } from "./frame.ts";
 import { HpackDecoder } from "./hpack-decode.ts";
 import { emptyTable } from "./hpack-encode.ts";
 import { Intake } from "./intake.ts";
+import { Leftovers } from "./leftovers.ts";
 import {
   Patience,
   blockBytes,
@@ -83,6 +84,7 @@ export class Session implements FrameSink, StreamOwner {
   private readonly decoder = new HpackDecoder();
   private readonly streams = new Map<number, Stream>();
   private readonly resets: number[] = [];
+  private readonly leftovers: Leftovers;
   private block: Block | undefined;
   private settled = false;
   private over = false;
@@ -97,6 +99,11 @@ export class Session implements FrameSink, StreamOwner {
     this.outbox = outbox;
     this.events = events;
     this.patience = new Patience(() => context.clock.monotonic());
+    this.leftovers = new Leftovers(
+      context.clock,
+      (id) => this.sendReset(id, code.none),
+      (id, bytes) => this.grant(id, bytes),
+    );
     outbox.put(
       settingsFrame([
         [settingId.streams, context.limits.streams],
@@ -129,6 +136,7 @@ export class Session implements FrameSink, StreamOwner {
     this.over = true;
     this.outbox.stop();
     this.block = undefined;
+    this.leftovers.clear();
     for (const stream of this.streams.values()) this.forget(stream, "aborted");
   }
 
@@ -160,10 +168,11 @@ export class Session implements FrameSink, StreamOwner {
     this.forget(stream, "aborted");
   }
 
-  /** END_STREAM has been sent. A peer that still sends is told to stop. */
+  /** END_STREAM has been sent. */
   sent(stream: Stream): void {
-    if (!stream.remoteClosed) this.sendReset(stream.id, code.none);
     this.forget(stream, "complete");
+    if (stream.remoteClosed || this.over) return;
+    this.leftovers.add(stream.id, this.context.limits.bodyBytes, stream.receiveWindow);
   }
 
   private dispatchFrame(type: number, flags: number, id: number, payload: Buffer): void {
@@ -227,6 +236,7 @@ export class Session implements FrameSink, StreamOwner {
     const fields = this.decoder.decode(block, limits.headerBytes);
     const open = this.streams.get(id);
     if (open !== undefined) return this.trailers(open, fields, last);
+    if (this.leftovers.has(id)) return this.leftovers.take(id, 0, last);
     if (this.resets.includes(id)) return;
     if (id <= this.lastStream) throw new ConnectionFault(code.streamClosed, "headers on a closed stream");
     this.lastStream = id;
@@ -266,12 +276,13 @@ export class Session implements FrameSink, StreamOwner {
     this.receiveWindow -= payload.length;
     if (this.receiveWindow < 0) throw new ConnectionFault(code.flowControl, "connection window");
     if (this.receiveWindow < windowBytes / 2) {
-      this.outbox.put(wordFrame(frameType.windowUpdate, 0, windowBytes - this.receiveWindow));
+      this.grant(0, windowBytes - this.receiveWindow);
       this.receiveWindow = windowBytes;
     }
     const piece = unpad(flags, payload);
     const last = (flags & flag.endStream) !== 0;
     if (piece.length === 0 && !last) this.nuisance();
+    if (this.leftovers.has(id)) return this.leftovers.take(id, payload.length, last);
     const stream = this.streams.get(id);
     if (stream === undefined && this.resets.includes(id)) return;
     if (stream === undefined || stream.remoteClosed) return this.fail(id, code.streamClosed);
@@ -285,7 +296,7 @@ export class Session implements FrameSink, StreamOwner {
     if (refusal !== undefined) return refuse(stream, refusal);
     if (last) return this.complete(stream, intake);
     if (stream.receiveWindow >= windowBytes / 2) return;
-    this.outbox.put(wordFrame(frameType.windowUpdate, id, windowBytes - stream.receiveWindow));
+    this.grant(id, windowBytes - stream.receiveWindow);
     stream.receiveWindow = windowBytes;
   }
 
@@ -322,6 +333,7 @@ export class Session implements FrameSink, StreamOwner {
     if (payload.length !== 4) throw frameSize("reset");
     this.known(id);
     this.nuisance();
+    this.leftovers.drop(id);
     const stream = this.streams.get(id);
     if (stream !== undefined) this.forget(stream, "aborted");
   }
@@ -399,6 +411,10 @@ export class Session implements FrameSink, StreamOwner {
     if (stream.queued > 0) this.outbox.wants(stream);
   }
 
+  private grant(id: number, bytes: number): void {
+    this.outbox.put(wordFrame(frameType.windowUpdate, id, bytes));
+  }
+
   private known(id: number): void {
     if (id % 2 === 0 || id > this.lastStream) throw protocol("idle stream");
   }
@@ -410,6 +426,7 @@ export class Session implements FrameSink, StreamOwner {
   /** A stream error: the peer pays for it, since it can provoke as many as it likes. */
   private fail(id: number, reason: Code): void {
     this.nuisance();
+    this.leftovers.drop(id);
     this.sendReset(id, reason);
     const stream = this.streams.get(id);
     if (stream !== undefined) this.forget(stream, "aborted");

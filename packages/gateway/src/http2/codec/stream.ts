@@ -9,7 +9,7 @@ import type { RequestHead } from "./request-head.ts";
 
 /** The session, as its streams see it. */
 export interface StreamOwner {
-  /** Nothing can leave now: the transport is full, or the connection's window is. */
+  /** The peer's window for the connection is used up. */
   readonly blocked: boolean;
   sendHead(stream: Stream, block: Buffer, last: boolean): void;
   /** It has something to send. */
@@ -152,7 +152,7 @@ export class Stream implements Http2Response {
   }
 
   private drained(): void {
-    for (const listener of [...this.drainListeners]) listener();
+    for (const listener of this.drainListeners.slice()) listener();
   }
 }
 
