@@ -21,7 +21,7 @@ import { handleDerpRoute } from "./derp/routes.ts";
 import type { DerpServer } from "./derp/server.ts";
 import { handleVerify } from "./derp/verify.ts";
 import type { Admit } from "./derp/verify.ts";
-import { nodeHttp2 } from "./http2/node-http2.ts";
+import { http2Serve } from "./http2/choose.ts";
 import { clientAddress } from "./listen/client-address.ts";
 import { followCertificate } from "./listen/certificate-files.ts";
 import { listen } from "./listen/server.ts";
@@ -97,7 +97,7 @@ async function openPort(
   const ts2021 = new Ts2021({
     suite: nodeSuite,
     serverPrivate: nodeSuite.importPrivate(options.noiseKey),
-    http2: nodeHttp2(clock),
+    http2: http2Serve("codec", clock),
     handler: (request, response, peer) =>
       controlHandler(control, peer.machineKey, peer.remoteAddress)(request, response),
     clock,
