@@ -43,6 +43,8 @@ export class MapStream {
     this.status = new Promise((resolve) => {
       stream.once("response", (headers) => {
         status = headers[":status"] ?? 0;
+        // Node tells of data before it tells of the headers when both came in one read.
+        if (status === 200) for (const chunk of text.splice(0)) this.take(chunk);
         resolve(status);
       });
       stream.once("close", () => resolve(status));

@@ -35,6 +35,7 @@ export class NatsLink {
   readonly nc: NatsConnection;
   readonly inboxPrefix: string;
   private connected = true;
+  private lastMaxPayload = 0;
   private readonly watchers = new Set<(up: boolean) => void>();
 
   constructor(nc: NatsConnection, inboxPrefix: string) {
@@ -51,8 +52,10 @@ export class NatsLink {
     return this.nc.info?.version ?? "";
   }
 
+  /** As the server said last: between two connections the client knows nothing, and nothing is too large for that. */
   get maxPayload(): number {
-    return this.nc.info?.max_payload ?? 0;
+    this.lastMaxPayload = this.nc.info?.max_payload ?? this.lastMaxPayload;
+    return this.lastMaxPayload;
   }
 
   onLink(watcher: (up: boolean) => void): () => void {
