@@ -26,6 +26,8 @@ export interface TestClientOptions {
   /** Merged over the default Hostinfo. */
   readonly hostinfo?: Readonly<Record<string, unknown>>;
   readonly wrap?: DialOptions["wrap"];
+  /** Told of every map stream, siblings' included. */
+  readonly observe?: (stream: MapStream) => void;
 }
 
 export interface RegisterOptions {
@@ -212,9 +214,11 @@ export class TestClient {
   async stream(options: MapOptions = {}): Promise<MapStream> {
     const link = await this.link();
     const stream = link.open({ path: "/machine/map", ...this.mapRequest(options, { Stream: true }) });
-    return new MapStream(stream, (options.compress ?? "zstd") === "zstd", (message) => {
+    const map = new MapStream(stream, (options.compress ?? "zstd") === "zstd", (message) => {
       if (options.answerPings === true) this.answerPing(link, message);
     });
+    this.options.observe?.(map);
+    return map;
   }
 
   /** Long poll whose first message has come. */

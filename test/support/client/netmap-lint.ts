@@ -79,18 +79,10 @@ function* lintMessage(message: MapMessage): Generator<string> {
 }
 
 function* lintPeer(peer: PeerNode): Generator<string> {
-  for (const field of [
-    "Hostinfo",
-    "Online",
-    "DiscoKey",
-    "Cap",
-    "Addresses",
-    "AllowedIPs",
-    "Key",
-    "Name",
-    "User",
-  ])
+  for (const field of ["Hostinfo", "Online", "Cap", "Addresses", "AllowedIPs", "Key", "Name", "User"])
     if (peer[field] === undefined || peer[field] === null) yield `peer ${peer.ID} has no ${field}`;
+  // A node that registered and never polled has none yet, and cannot be reached anyway.
+  if (peer.Online === true && (peer.DiscoKey ?? "") === "") yield `peer ${peer.ID} has no DiscoKey`;
   if (!Number.isSafeInteger(peer.ID) || peer.ID <= 0) yield `peer with ID ${peer.ID}`;
 }
 
