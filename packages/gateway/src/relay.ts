@@ -43,8 +43,9 @@ export async function openRelay(options: RelayOptions): Promise<Result<OpenedRel
   const publicTls = await readTls(config);
   if (!publicTls.ok) return publicTls;
   const { enabled, automatically_add_embedded_derp_region: published } = config.derp.server;
-  const certificate =
-    enabled && publicTls.value === undefined ? await selfMade(config, clock) : ok(undefined);
+  // With https and no certificate here, whoever ends TLS in front has the one that clients check.
+  const needsOwn = enabled && publicTls.value === undefined && config.server_url.startsWith("http://");
+  const certificate = needsOwn ? await selfMade(config, clock) : ok(undefined);
   if (!certificate.ok) return certificate;
   const region = enabled && published ? regionOf(config, certificate.value?.pin) : undefined;
   const maps = (onChange: (map: DERPMap) => void): DerpMapSource =>

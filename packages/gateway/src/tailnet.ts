@@ -103,7 +103,8 @@ export class Tailnet implements TailnetService {
     replica.listen({
       decision: (_seq, decision) => {
         for (const event of decision.events) {
-          if (event.kind === "LoginCompleted" || event.kind === "LoginDenied") this.logins.settled(event.login);
+          if (event.kind === "LoginCompleted" || event.kind === "LoginDenied")
+            this.logins.settled(event.login);
           // Its last activity is of no use to anybody; ids are never used again.
           else if (event.kind === "NodeDeleted" && this.live.live.has(event.node))
             void this.appendLive({ kind: "NodeForgotten", node: event.node });

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import type { Config } from "@hydrascale/core/config/schema";
 import type { BootId, TailnetId } from "@hydrascale/core/domain/ids";
 import { systemClock } from "@hydrascale/core/lib/clock";
+import { problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
-import { ok } from "@hydrascale/core/lib/result";
+import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import type { Logger } from "@hydrascale/core/obs/log";
 import type { Metrics } from "@hydrascale/core/obs/metrics";
@@ -35,6 +36,8 @@ export async function startGateway(
   config: Config,
   onLost: (reason: string) => void,
 ): Promise<Result<Gateway, Problem>> {
+  const clusterKey = readClusterKey(config.cluster_key_path);
+  if (!clusterKey.ok) return clusterKey;
   const store = await openStore(access, "gateway");
   if (!store.ok) return store;
   takeDown.push(() => store.value.close());
@@ -54,7 +57,7 @@ export async function startGateway(
     log,
     metrics,
     version,
-    clusterKey: undefined,
+    clusterKey: clusterKey.value,
     nats: () => ({ connected: link.up, server: access.servers.join(", "), version: link.serverVersion }),
     onLost,
   });
@@ -62,6 +65,19 @@ export async function startGateway(
   takeDown.push(() => gateway.value.stop());
   writeFileSync(file, boot);
   return gateway;
+}
+
+function readClusterKey(path: string): Result<Uint8Array | undefined, Problem> {
+  if (path === "") return ok(undefined);
+  const hint = "make one with `openssl rand -hex 32`";
+  try {
+    const text = readFileSync(path, "utf8").trim();
+    if (/^[0-9a-f]{64}$/i.test(text)) return ok(Buffer.from(text, "hex"));
+    return err(problem("setup", `cluster_key_path ${path}: not 64 hex digits`, hint));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return err(problem("setup", `cluster_key_path ${path}: ${reason}`, hint));
+  }
 }
 
 /** Who held the folder before. Its lock is ours, so none of them lives. */

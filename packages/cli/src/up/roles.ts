@@ -69,7 +69,7 @@ async function serve(
   const access = accessFor(role, config);
   if (!access.ok) return access.error;
   if (anew) return rebuildAll(access.value, io);
-  const part = { access: access.value, metrics: createMetrics(), log, takeDown };
+  const part = { access: access.value, metrics: createMetrics({ process: true }), log, takeDown };
   if (role === "projector") {
     const projector = await startProjector(part);
     if (!projector.ok) return projector.error;

@@ -70,7 +70,7 @@ async function startParts(
   if (!nats.ok) return nats;
   const { child, access } = nats.value;
   takeDown.push(() => child.stop());
-  const part = { access, metrics: createMetrics(), log, takeDown };
+  const part = { access, metrics: createMetrics({ process: true }), log, takeDown };
   const { lost, lose } = loss();
   const gateway = await startGateway(part, config, lose);
   if (!gateway.ok) return gateway;

@@ -154,6 +154,11 @@ export const schema = z.strictObject({
     fallback: "./data",
     example: "/var/lib/hydrascale",
   }),
+  cluster_key_path: path({
+    doc: "File with 64 hex digits: seals the server's private keys where they are stored. Every gateway needs the same. Empty: they are stored unsealed. Set it before the first start.",
+    fallback: "",
+    example: "/etc/hydrascale/cluster.key",
+  }),
   unix_socket: path({
     doc: "Socket of the local admin API, which trusts whoever may open it. Empty: `hydrascale.sock` in the state folder.",
     fallback: "",

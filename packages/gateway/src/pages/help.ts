@@ -20,6 +20,9 @@ export const applePage = (origin: string): string =>
       </p>`,
   );
 
+/** Where Windows clients read their policy. */
+const policyKey = String.raw`HKLM:\SOFTWARE\Policies\Tailscale`;
+
 export const windowsPage = (origin: string): string =>
   page(
     "Windows",
@@ -27,6 +30,6 @@ export const windowsPage = (origin: string): string =>
       <pre>tailscale up --login-server ${origin}</pre>
       <p>To set it for all users of a machine before the first start, in an administrator's PowerShell:</p>
       <pre>
-New-Item -Force -Path HKLM:SOFTWAREPoliciesTailscale
-New-ItemProperty -Force -Path HKLM:SOFTWAREPoliciesTailscale -Name LoginURL -PropertyType String -Value ${origin}</pre>`,
+New-Item -Force -Path ${policyKey}
+New-ItemProperty -Force -Path ${policyKey} -Name LoginURL -PropertyType String -Value ${origin}</pre>`,
   );

@@ -30,6 +30,8 @@ interface Due {
 export class Deadlines {
   private readonly options: DeadlinesOptions;
   private readonly heap = new Heap<Due>();
+  /** The one entry per node and kind that counts; others in the heap are stale and skipped. */
+  private readonly armed = { expiry: new Map<NodeId, Millis>(), ephemeral: new Map<NodeId, Millis>() };
   private cancelTimer: (() => void) | undefined;
   private armedFor = Number.POSITIVE_INFINITY;
   private readonly stopListening: () => void;
@@ -84,6 +86,8 @@ export class Deadlines {
   }
 
   private push(at: Millis, due: Due): void {
+    if (this.armed[due.what].get(due.node) === at) return;
+    this.armed[due.what].set(due.node, at);
     this.heap.push(at, due);
     this.arm();
   }
@@ -102,7 +106,12 @@ export class Deadlines {
 
   private run(): void {
     const now = this.options.clock.now();
-    for (let due = this.heap.popDue(now); due !== undefined; due = this.heap.popDue(now)) this.meet(due, now);
+    for (let due = this.heap.popDue(now); due !== undefined; due = this.heap.popDue(now)) {
+      const at = this.armed[due.what].get(due.node);
+      if (at === undefined || at > now) continue;
+      this.armed[due.what].delete(due.node);
+      this.meet(due, now);
+    }
     this.arm();
   }
 

@@ -5,7 +5,7 @@ import { configured, given, node, nodeId, nodeKey, settings } from "../../../../
 import type { Command } from "./commands.ts";
 import { labelOf, nameFor } from "./naming.ts";
 
-test("[S17] whatever a client calls itself becomes a label", () => {
+test("whatever a client calls itself becomes a label", () => {
   const cases = {
     "Ada's MacBook Pro": "adas-macbook-pro",
     "PC_01!": "pc-01",
@@ -62,7 +62,7 @@ const rename = (hostname: string): Command => ({
   capver: 120,
 });
 
-test("[S18] a name is stable: no swap when another goes, and the suffix stays with the same base", () => {
+test("a name is stable: no swap when another goes, and the suffix stays with the same base", () => {
   const two = given(node(1, { name: "web" }), node(2, { name: "web-1", host: { Hostname: "web" } }));
   const alone = two.when({ kind: "DeleteNode", node: nodeId(1) });
   assert.equal(alone.when(rename("web.local")).event("NodeHostChanged").name, "web-1");
@@ -86,7 +86,7 @@ test("bad and taken names are refused", () => {
   assert.equal(refusal("host1"), "conflict");
 });
 
-test("[S17] the full name stays within 255 bytes", () => {
+test("the full name stays within 255 bytes", () => {
   const baseDomain = `${"d".repeat(60)}.`.repeat(4).slice(0, -1);
   const state = given(configured({ dns: { ...settings.dns, baseDomain } }), node(1));
   const refusal = state.when({ kind: "RenameNode", node: nodeId(1), name: "x".repeat(11) }).problem;

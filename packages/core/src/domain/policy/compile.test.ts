@@ -42,7 +42,7 @@ const rule = (dst: string, more = ""): string =>
     "acls": [{"action": "accept", ${more}"src": ["*"], "dst": [${JSON.stringify(dst)}]}]}`;
 
 describe("policy", () => {
-  test("[S09] absent rules allow all, an empty list nothing, and an empty text is refused", () => {
+  test("absent rules allow all, an empty list nothing, and an empty text is refused", () => {
     assert.equal(good("{}").rules.open, true);
     assert.equal(good('{"groups": {}}').rules.open, true);
     assert.deepEqual(good('{"acls": []}').rules.rules, []);
@@ -50,7 +50,7 @@ describe("policy", () => {
     assert.match(bad('{"acls": null}')[0]!, /list of rules/);
   });
 
-  test("[S12] the four ways to write a v6 destination mean the same address", () => {
+  test("the four ways to write a v6 destination mean the same address", () => {
     for (const [dst, ports] of [
       ["[fd7a:115c:a1e0::9]:80,443", 2],
       ["fd7a:115c:a1e0::9:443", 1],
@@ -65,7 +65,7 @@ describe("policy", () => {
     }
   });
 
-  test("[S12] missing, zero, reversed and too large ports are refused with rule and text", () => {
+  test("missing, zero, reversed and too large ports are refused with rule and text", () => {
     for (const dst of [
       "100.64.0.9",
       "100.64.0.9:0",
@@ -83,14 +83,14 @@ describe("policy", () => {
     ]);
   });
 
-  test("[S13] protocol numbers equal names, and protocols without ports take none", () => {
+  test("protocol numbers equal names, and protocols without ports take none", () => {
     assert.deepEqual(good(rule("*:443", '"proto": "6", ')).rules.rules[0]!.protocols, [6]);
     assert.deepEqual(good(rule("*:*", '"proto": "icmp", ')).rules.rules[0]!.protocols, [1, 58]);
     for (const proto of ["icmp", "1", "*", "06", "256", "nope"])
       assert.equal(bad(rule("*:443", `"proto": "${proto}", `)).length, 1, proto);
   });
 
-  test("[S15] decorated files are read, broken names are refused with their place", () => {
+  test("decorated files are read, broken names are refused with their place", () => {
     good(
       '\uFEFF{\r\n  "acls": [{"#ui-meta": {"name": "x", "open": true}, "action": "accept", "src": ["*"], "dst": ["*:*",],},],\r\n}',
     );

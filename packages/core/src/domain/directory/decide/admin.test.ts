@@ -22,7 +22,7 @@ const policy = (version: number, ...tags: string[]) => ({
 });
 const stored = { kind: "PolicyUpdated", text: "{}", source: "api" } as const;
 
-test("[S19] user names that no policy can name are refused with the rule", () => {
+test("user names that no policy can name are refused with the rule", () => {
   const state = given();
   for (const name of [
     "",
@@ -174,7 +174,7 @@ test("settings with a known hash are no news; a prefix of the wrong family is re
   assert.equal(then.when(change("i", "fd00::/8")).problem?.code, "invalid");
 });
 
-test("[S26] a backfill gives the new family, drops the gone one, and leaves a changed range alone but says so", () => {
+test("a backfill gives the new family, drops the gone one, and leaves a changed range alone but says so", () => {
   const v4 = { addresses: { v4: "100.64.0.1" } };
   const added = given(node(1, v4)).when({ kind: "BackfillAddresses" });
   assert.deepEqual(added.event("NodeAddressesSet").addresses, { v4: "100.64.0.1", v6: "fd7a:115c:a1e0::1" });

@@ -115,7 +115,7 @@ test("[15.14] a node key of another machine is refused, valid key or not, and no
   assert.equal(state.state.preAuthKeys.get(authKey(1))?.used, false);
 });
 
-test("[S02] another user on the same machine is another node; the first one stays, and is found again", () => {
+test("another user on the same machine is another node; the first one stays, and is found again", () => {
   const both = given(user(2, "otto"), key(1), key(2, { user: userId(2) }), key(3))
     .when(registering(1))
     .when(registering(1, { nodeKey: nodeKey(11), oldNodeKey: nodeKey(1), ...byKey(2) }));
