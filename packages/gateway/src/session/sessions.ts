@@ -136,7 +136,14 @@ export class Sessions {
       if (change.table !== "live") continue;
       const before = change.before as LiveNode | undefined; // rows of table live
       const after = change.after as LiveNode | undefined;
-      if (before === undefined || before.session === null || before.session === after?.session) continue;
+      // A row that went is a deleted node's: its stream still has its last word to say.
+      if (
+        before === undefined ||
+        after === undefined ||
+        before.session === null ||
+        before.session === after.session
+      )
+        continue;
       this.graces.get(before.session)?.();
       this.graces.delete(before.session);
       this.open.get(before.session)?.end();
