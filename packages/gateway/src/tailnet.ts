@@ -97,7 +97,10 @@ export class Tailnet implements TailnetService {
       random,
       append: (event) => this.appendLive(event),
     });
-    this.logins = new Logins(store.pending);
+    this.logins = new Logins(store.pending, (id) => {
+      const outcome = this.directory.logins.get(id)?.outcome.kind;
+      return outcome === "completed" || outcome === "denied";
+    });
     this.pings = new Pings(clock, this.sessions, options.serverUrl);
     this.mourner = new Mourner({ store, replica, clock, log, boot, isCurrent });
     replica.listen({

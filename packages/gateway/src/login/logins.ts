@@ -3,6 +3,7 @@
 // takes from itself and not from others.
 
 import { randomBytes } from "node:crypto";
+import { isIPv6 } from "node:net";
 import type { LoginId, MachineKey, NodeKey } from "@hydrascale/core/domain/ids";
 import { problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
@@ -14,7 +15,9 @@ import type { PendingLogin } from "./pending.ts";
 
 const ttlSeconds = 15 * 60;
 const maxPending = 1024;
-const prefix = "login.";
+/** As buckets take it: without the dot that ends it in a key. */
+const folder = "login";
+const prefix = `${folder}.`;
 
 interface Known {
   readonly login: PendingLogin;
@@ -23,21 +26,24 @@ interface Known {
 
 export class Logins implements LoginService {
   private readonly bucket: Bucket;
+  private readonly isSettled: (id: LoginId) => boolean;
   private readonly known = new Map<LoginId, Known>();
   private readonly byNode = new Map<string, LoginId>();
   private readonly bySource = new Map<string, Set<LoginId>>();
   private stopWatching: (() => Promise<void>) | undefined;
 
-  constructor(bucket: Bucket) {
+  /** `isSettled`: does the log say so? An entry outlives its decision, and may be learnt after it. */
+  constructor(bucket: Bucket, isSettled: (id: LoginId) => boolean) {
     this.bucket = bucket;
+    this.isSettled = isSettled;
   }
 
   async start(): Promise<void> {
-    this.stopWatching = await this.bucket.watch(prefix, (key, entry) => {
+    this.stopWatching = await this.bucket.watch(folder, (key, entry) => {
       if (entry === undefined) this.forget(key.slice(prefix.length) as LoginId); // keys below the prefix are login ids
       else this.learn(entry);
     });
-    for await (const entry of this.bucket.entries(prefix)) this.learn(entry);
+    for await (const entry of this.bucket.entries(folder)) this.learn(entry);
   }
 
   async stop(): Promise<void> {
@@ -105,10 +111,12 @@ export class Logins implements LoginService {
 
   private remember(login: PendingLogin, revision: number): void {
     this.known.set(login.id, { login, revision });
+    if (this.isSettled(login.id)) return;
     this.byNode.set(nodeIndex(login.machineKey, login.nodeKey), login.id);
-    const ids = this.bySource.get(login.from) ?? new Set();
+    const source = sourceOf(login.from);
+    const ids = this.bySource.get(source) ?? new Set();
     ids.add(login.id);
-    this.bySource.set(login.from, ids);
+    this.bySource.set(source, ids);
   }
 
   /** Decided: a new login of the same device begins anew. The entry stays readable until it expires. */
@@ -128,13 +136,25 @@ export class Logins implements LoginService {
   private unlink(login: PendingLogin): void {
     const index = nodeIndex(login.machineKey, login.nodeKey);
     if (this.byNode.get(index) === login.id) this.byNode.delete(index);
-    const ids = this.bySource.get(login.from);
+    const source = sourceOf(login.from);
+    const ids = this.bySource.get(source);
     ids?.delete(login.id);
-    if (ids?.size === 0) this.bySource.delete(login.from);
+    if (ids?.size === 0) this.bySource.delete(source);
   }
 }
 
 const nodeIndex = (machineKey: MachineKey, nodeKey: NodeKey): string => `${machineKey} ${nodeKey}`;
+
+/** Who has one IPv6 address has 2^64 of them: they count as one. */
+function sourceOf(from: string): string {
+  if (!isIPv6(from) || from.toLowerCase().startsWith("::ffff:")) return from;
+  const [head = "", tail] = from.split("::");
+  const front = head === "" ? [] : head.split(":");
+  if (tail === undefined || front.length >= 4) return front.slice(0, 4).join(":");
+  const back = tail === "" ? [] : tail.split(":");
+  const zeros = Array.from({ length: Math.max(0, 8 - front.length - back.length) }, () => "0");
+  return [...front, ...zeros, ...back].slice(0, 4).join(":");
+}
 
 /** 24 random bytes: nobody guesses somebody else's login. */
 const newLoginId = (): LoginId => `hskey-authreq-${randomBytes(24).toString("hex")}` as LoginId; // made here only
