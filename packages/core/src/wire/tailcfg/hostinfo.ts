@@ -56,7 +56,7 @@ export const hostBounds = {
   textBytes: 255,
   sshKeyBytes: 4096,
   sshKeys: 16,
-  routes: 256,
+  routes: 1000,
   tags: 64,
   services: 64,
   endpoints: 100,
@@ -129,7 +129,7 @@ export const hostFacts = (info: Hostinfo): HostCut => ({
   ].filter((tag) => tag !== ""),
 });
 
-/** The first 256 that are prefixes, masked, sorted, each once. */
+/** The first 1,000 that are prefixes, masked, sorted, each once. */
 export const boundRoutes = (list: readonly string[]): string[] => {
   const prefixes = list
     .slice(0, hostBounds.routes)
