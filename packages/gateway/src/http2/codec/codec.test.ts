@@ -205,6 +205,24 @@ void suite("http/2 codec: requests", () => {
     assert.equal(peer.exchanges.length, 0);
   });
 
+  test("what comes after the end of a request costs its stream", async () => {
+    const peer = new Peer();
+    await peer.say(
+      ask(1),
+      data(1, 5),
+      post(3),
+      data(3, 5, 1),
+      frame(frameType.headers, 5, 3, Buffer.alloc(0)),
+      ask(5),
+    );
+    assert.deepEqual(
+      [peer.reset(1), peer.reset(3), peer.reset(5)],
+      [code.streamClosed, code.streamClosed, undefined],
+    );
+    assert.equal(peer.goaway, undefined);
+    assert.equal(peer.connection.openStreams, 1);
+  });
+
   test("a peer that lowers its table is told that ours is empty", async () => {
     const peer = new Peer(echo);
     await peer.say(settings([1, 0]), ask(1), ask(3));

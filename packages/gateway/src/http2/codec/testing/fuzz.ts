@@ -12,6 +12,7 @@ import { Session } from "../session.ts";
 import type { SessionContext } from "../session.ts";
 import { conversation, filler } from "./conversation.ts";
 import { FakeTransport, HandClock, readFrames } from "./peer.ts";
+import type { Frame } from "./peer.ts";
 
 class Run {
   readonly transport = new FakeTransport();
@@ -79,7 +80,7 @@ export function fuzzHttp2(bytes: Uint8Array): void {
   let turn = 0;
   const pieces = outcome(input, () => cuts[turn++ % cuts.length] ?? 1);
   if (whole !== pieces) throw new Error("the answer depends on how the bytes are cut");
-  checkOutput(stressed(input, bytes), input.length);
+  checkOutput(stressed(input, bytes), input);
 }
 
 function outcome(input: Buffer, size: () => number): string {
@@ -90,7 +91,8 @@ function outcome(input: Buffer, size: () => number): string {
     at = end;
   }
   const output = run.end();
-  checkOutput(output, input.length);
+  checkOutput(output, input);
+  if (run.fault === undefined) checkTakenBack(output, input);
   return `${run.requests.join("\n")}\n${run.fault}\n${output.toString("latin1")}`;
 }
 
@@ -117,17 +119,43 @@ function stressed(input: Buffer, bytes: Uint8Array): Buffer {
 }
 
 /** What a client would insist on. */
-function checkOutput(output: Buffer, inputBytes: number): void {
+function checkOutput(output: Buffer, input: Buffer): void {
   const begun = new Set<number>();
   const ended = new Set<number>();
   const frames = readFrames(output);
+  let sent = 0;
   for (const { type, flags, id, payload } of frames) {
     if (payload.length > 16_384) throw new Error("a frame is too large");
     if (type === frameType.headers && (begun.has(id) || ended.has(id))) throw new Error("headers twice");
     if (type === frameType.headers) begun.add(id);
     if (type === frameType.data && (!begun.has(id) || ended.has(id))) throw new Error("data out of place");
+    if (type === frameType.data) sent += payload.length;
     if (type === frameType.reset || (type < frameType.priority && flags & 1)) ended.add(id);
   }
-  // Answers to a frame are at most two frames; data comes in frames of its own.
-  if (frames.length > unreadFrames + inputBytes) throw new Error("more answers than questions");
+  if (sent > granted(input)) throw new Error("more data than the peer's window");
+  if (frames.length > unreadFrames + input.length) throw new Error("more answers than questions");
+}
+
+function granted(input: Buffer): number {
+  let bytes = 65_535;
+  for (const { type, id, payload } of readWhole(input))
+    if (type === frameType.windowUpdate && (id & 0x7fff_ffff) === 0 && payload.length === 4)
+      bytes += payload.readUInt32BE(0) & 0x7fff_ffff;
+  return bytes;
+}
+
+/** All input came before the only flush: a stream that the peer reset has no data. */
+function checkTakenBack(output: Buffer, input: Buffer): void {
+  const reset = new Set(readWhole(input).flatMap(({ type, id }) => (type === frameType.reset ? [id] : [])));
+  if (readFrames(output).some(({ type, id }) => type === frameType.data && reset.has(id)))
+    throw new Error("data on a stream that the peer reset");
+}
+
+/** The client's frames as far as they are whole. */
+function readWhole(input: Buffer): Frame[] {
+  const frames = input.subarray(input.subarray(0, 3).toString() === "PRI" ? 24 : 0);
+  let end = 0;
+  while (end + 9 <= frames.length && end + 9 + frames.readUIntBE(end, 3) <= frames.length)
+    end += 9 + frames.readUIntBE(end, 3);
+  return readFrames(frames.subarray(0, end));
 }
