@@ -42,6 +42,9 @@ export class NoiseDuplex extends Duplex {
     transport.on("error", () => this.fail("transport"));
     transport.on("close", () => this.destroy());
     transport.on("end", () => this.push(null));
+    // No half-open connections: once all that the peer said is read, it is over. Ending the writable side instead leaves
+    // node:http2 some turns in which whatever it writes fails an assertion of Node, which would end the process.
+    this.once("end", () => this.destroy());
     transport.on("drain", () => this.drained());
     // Whoever made this attaches its listeners first: nothing is delivered in the constructor's own turn.
     process.nextTick(() => {
