@@ -78,7 +78,6 @@ export class Logins implements LoginService {
   }
 
   async put(login: PendingLogin): Promise<Result<void, Problem>> {
-    await this.makeRoom();
     const outcome = await this.bucket.put(
       prefix + login.id,
       Buffer.from(JSON.stringify(login)),
@@ -88,11 +87,13 @@ export class Logins implements LoginService {
     if (outcome.kind !== "stored")
       return err(problem("unavailable", "the login cannot be stored now", "try again"));
     this.remember(login, outcome.revision);
+    // Afterwards, so that those that are stored at the same time count each other.
+    await this.makeRoom();
     return ok(undefined);
   }
 
   private async makeRoom(): Promise<void> {
-    while (this.known.size >= maxPending) {
+    while (this.known.size > maxPending) {
       let fullest: Set<LoginId> | undefined;
       for (const ids of this.bySource.values())
         if (fullest === undefined || ids.size > fullest.size) fullest = ids;
