@@ -3,7 +3,6 @@
 // means a late copy of our own append, or that somebody declared this process dead: then it is fenced.
 
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import { encodeAct } from "@hydrascale/core/domain/codec";
 import type { BootId } from "@hydrascale/core/domain/ids";
 import type { LiveEvent } from "@hydrascale/core/domain/live/events";
@@ -11,6 +10,7 @@ import type { ActMessage, Prev } from "@hydrascale/core/domain/message";
 import { actSubject } from "@hydrascale/core/domain/message";
 import type { Clock } from "@hydrascale/core/lib/clock";
 import type { Counters } from "@hydrascale/core/obs/metrics";
+import { pause } from "@hydrascale/core/store/follower";
 import type { Store } from "@hydrascale/core/store/ports";
 import type { Folded, Replica } from "./replica.ts";
 
@@ -44,6 +44,7 @@ export class Activity {
   private waiting: Waiting[] = [];
   private running: Promise<void> | undefined;
   private fenced = false;
+  private stopping = false;
 
   constructor(options: ActivityOptions) {
     this.options = options;
@@ -51,7 +52,7 @@ export class Activity {
   }
 
   append(event: LiveEvent): Promise<ActivityOutcome> {
-    if (this.fenced || this.waiting.length >= maxWaiting) return Promise.resolve("lost");
+    if (this.fenced || this.stopping || this.waiting.length >= maxWaiting) return Promise.resolve("lost");
     return new Promise((done) => {
       this.waiting.push({ event, bytes: JSON.stringify(event).length, done });
       this.running ??= this.run().finally(() => {
@@ -60,9 +61,17 @@ export class Activity {
     });
   }
 
-  /** Resolves once everything that waits now has been stored or given up. */
-  async flush(): Promise<void> {
+  /** Stores what waits, if the log takes it now, and nothing afterwards. */
+  async stop(): Promise<void> {
+    this.stopping = true;
     await this.running;
+  }
+
+  /** This boot was declared ended: nothing of it will ever count again. */
+  fence(): void {
+    if (this.fenced) return;
+    this.fenced = true;
+    this.options.onFenced();
   }
 
   private get position(): Prev {
@@ -109,9 +118,12 @@ export class Activity {
       if (outcome.kind === "stored" || outcome.kind === "conflict") {
         const seq = outcome.kind === "stored" ? outcome.seq : outcome.lastSeq;
         await this.reached(seq);
+        // The subject's end is folded and our message is not it: somebody ended this boot, or the message is void.
         if (answer.folded === undefined && replica.actCursor >= seq) this.fence();
+        if (this.stopping) break;
       } else {
-        await delay(outcome.kind === "busy" ? 2 : 50);
+        if (this.stopping) break;
+        await pause(clock, outcome.kind === "busy" ? 2 : 50);
       }
     }
     forget();
@@ -120,12 +132,6 @@ export class Activity {
     batch.forEach((one, i) =>
       one.done(counted === undefined ? "lost" : counted[i] === true ? "counted" : "dropped"),
     );
-  }
-
-  /** The subject's end is folded and our message is not it: it was ended by somebody, or our message is void. */
-  private fence(): void {
-    this.fenced = true;
-    this.options.onFenced();
   }
 
   private async reached(seq: number): Promise<void> {

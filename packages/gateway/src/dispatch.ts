@@ -3,7 +3,6 @@
 // only when the state it stands on was proved to be the newest.
 
 import { randomBytes } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Command, PolicyFacts } from "@hydrascale/core/domain/directory/commands";
 import { batchLimits, decideBatch } from "@hydrascale/core/domain/directory/batch";
 import type { BatchItem, BatchOutcome } from "@hydrascale/core/domain/directory/batch";
@@ -17,6 +16,7 @@ import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
 import type { Counters } from "@hydrascale/core/obs/metrics";
+import { pause } from "@hydrascale/core/store/follower";
 import type { Store } from "@hydrascale/core/store/ports";
 import type { Barrier } from "./barrier.ts";
 import { newCommandId } from "./mint.ts";
@@ -181,7 +181,7 @@ export class Dispatch {
   private async append(
     decisions: readonly Decision[],
   ): Promise<{ kind: "stored"; seq: number } | { kind: "again" } | { kind: "failed"; problem: Problem }> {
-    const { store, replica, counters } = this.options;
+    const { store, replica, counters, clock } = this.options;
     const fold = replica.fold;
     const message: EvtMessage = {
       v: 1,
@@ -209,12 +209,12 @@ export class Dispatch {
         await this.reached(outcome.lastSeq);
         return { kind: "again" };
       case "busy":
-        await delay(1 + Math.random() * 2);
+        await pause(clock, 1 + Math.random() * 2);
         return { kind: "again" };
       case "unknown":
         // It may be there, or come later as a ghost with an old expectation. The fold holds the command ids, so
         // deciding again on what the leader has finds our own decision if it won.
-        if (!(await this.options.barrier.pass()).ok) await delay(100);
+        if (!(await this.options.barrier.pass()).ok) await pause(clock, 100);
         return { kind: "again" };
       case "refused":
         if (!outcome.retry)
@@ -226,7 +226,7 @@ export class Dispatch {
               "`hydrascale doctor` finds the cause (disk space, permissions)",
             ),
           };
-        await delay(50);
+        await pause(clock, 50);
         return { kind: "again" };
     }
   }

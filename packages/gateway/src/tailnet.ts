@@ -104,6 +104,9 @@ export class Tailnet implements TailnetService {
     this.pings = new Pings(clock, this.sessions, options.serverUrl);
     this.mourner = new Mourner({ store, replica, clock, log, boot, isCurrent });
     replica.listen({
+      activity: (event) => {
+        if (event.kind === "GatewayEnded" && event.boot === options.boot.current) this.activity.fence();
+      },
       decision: (_seq, decision) => {
         for (const event of decision.events) {
           if (event.kind === "LoginCompleted" || event.kind === "LoginDenied")
@@ -132,7 +135,7 @@ export class Tailnet implements TailnetService {
     this.deadlines?.stop();
     this.mourner.stop();
     this.sessions.closeAll();
-    await this.activity.flush();
+    await this.activity.stop();
     await this.logins.stop();
   }
 

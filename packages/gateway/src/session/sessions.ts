@@ -74,7 +74,8 @@ export class Sessions {
     });
     this.open.set(id, stream);
     if (!(await this.announce(stream, reach))) return stream.end();
-    if (!stream.isOpen) return;
+    // The client left while its arrival was being stored: it is on line in the log, and nobody else will say otherwise.
+    if (!stream.isOpen) return this.takeOffLineLater(stream);
     const older = this.byNode.get(node);
     this.byNode.set(node, stream);
     if (older !== undefined && older !== stream) older.end();
@@ -109,6 +110,10 @@ export class Sessions {
   private ended(stream: MapStream): void {
     this.open.delete(stream.id);
     if (this.byNode.get(stream.node) === stream) this.byNode.delete(stream.node);
+    this.takeOffLineLater(stream);
+  }
+
+  private takeOffLineLater(stream: MapStream): void {
     if (!this.isCurrent(stream)) return;
     this.graces.set(
       stream.id,
