@@ -84,7 +84,7 @@ run(async () => {
     const settings = Object.fromEntries(
       pairs.map((p) => [p.slice(0, p.indexOf("=")), p.slice(p.indexOf("=") + 1)]),
     );
-    const ready = await start(dir, configOf(settings));
+    const ready = await start(dir, configOf(settings), { flags: ["--no-auth-key"] });
     print({
       control: [ready.control],
       api: ready.api,

@@ -20,16 +20,16 @@ function isRunning(pid) {
 }
 
 /** Writes the configuration (JSON is YAML) and starts. Resolves with the ready line's object. */
-export async function start(dir, config, { env = {} } = {}) {
+export async function start(dir, config, { env = {}, flags = [] } = {}) {
   mkdirSync(dir, { recursive: true });
   writeFileSync(join(dir, "config.yaml"), JSON.stringify(config, null, 2));
-  writeFileSync(join(dir, "env.json"), JSON.stringify(env));
+  writeFileSync(join(dir, "env.json"), JSON.stringify({ env, flags }));
   return launch(dir);
 }
 
 /** Starts what start() configured, on the same state. `wait: false` returns once the process exists. */
 export async function launch(dir, { wait = true } = {}) {
-  const env = JSON.parse(readFileSync(join(dir, "env.json"), "utf8"));
+  const { env, flags } = JSON.parse(readFileSync(join(dir, "env.json"), "utf8"));
   const out = join(dir, "ready.json");
   writeFileSync(out, "");
   const log = openSync(join(dir, "server.log"), "a");
@@ -43,6 +43,7 @@ export async function launch(dir, { wait = true } = {}) {
       join(dir, "state"),
       "--config",
       join(dir, "config.yaml"),
+      ...flags,
     ],
     {
       detached: true,

@@ -16,6 +16,7 @@ Runs a whole control plane on this machine: nats-server, gateway and projector, 
   --server-url URL    server_url, what clients are given
   --tls-cert FILE     tls_cert_path
   --tls-key FILE      tls_key_path
+  --no-auth-key       make no pre-auth key (a new one for an hour is made at each start)
   --json              one line of JSON when ready, instead of text
   --print-config      show the configuration in force and end
 `;
@@ -24,6 +25,8 @@ export interface UpArguments {
   readonly dir: string | undefined;
   readonly config: string | undefined;
   readonly json: boolean;
+  /** Make a pre-auth key for an hour. */
+  readonly authKey: boolean;
   readonly printConfig: boolean;
   readonly help: boolean;
   /** By setting. */
@@ -49,6 +52,7 @@ export function parseUpArguments(args: readonly string[]): Result<UpArguments, P
         "server-url": { type: "string" },
         "tls-cert": { type: "string" },
         "tls-key": { type: "string" },
+        "no-auth-key": { type: "boolean" },
         json: { type: "boolean" },
         "print-config": { type: "boolean" },
         help: { type: "boolean", short: "h" },
@@ -63,6 +67,7 @@ export function parseUpArguments(args: readonly string[]): Result<UpArguments, P
       dir: values.dir,
       config: values.config,
       json: values.json === true,
+      authKey: values["no-auth-key"] !== true,
       printConfig: values["print-config"] === true,
       help: values.help === true,
       settings,

@@ -38,6 +38,7 @@ export async function runUp(args: readonly string[], io: Io): Promise<number> {
     config: loaded.value.config,
     dir,
     env: io.env,
+    authKey: parsed.value.authKey,
     write: (line) => io.err(line),
     signal: io.signal,
   });
@@ -103,11 +104,7 @@ function announce(io: Io, { facts }: Running, json: boolean): void {
   control  ${facts.control}
   state    ${facts.dir}
 
-To join a machine (the key holds for one hour, for any number of machines):
-
-  tailscale up --login-server ${facts.control} --auth-key ${facts.preAuthKey}
-
-`);
+${facts.preAuthKey === null ? "" : invitation(facts.control, facts.preAuthKey)}`);
 }
 
 export function fail(io: Io, problems: readonly Problem[]): number {
@@ -117,3 +114,12 @@ export function fail(io: Io, problems: readonly Problem[]): number {
   }
   return errorKinds[problems[0]?.code ?? "internal"].exit;
 }
+
+const invitation = (
+  control: string,
+  key: string,
+): string => `To join a machine (the key holds for one hour, for any number of machines):
+
+  tailscale up --login-server ${control} --auth-key ${key}
+
+`;

@@ -21,6 +21,7 @@ export interface StartOptions {
   readonly config: Config;
   readonly dir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly authKey: boolean;
   readonly write: (line: string) => void;
   /** Aborted when the operator wants it to end. */
   readonly signal: AbortSignal;
@@ -76,7 +77,7 @@ async function startParts(
   if (!gateway.ok) return gateway;
   const projector = await startProjector(part);
   if (!projector.ok) return projector;
-  const greeted = await welcome(gateway.value.tailnet, dir, systemClock.now());
+  const greeted = await welcome(gateway.value.tailnet, dir, systemClock.now(), options.authKey);
   if (!greeted.ok) return greeted;
   const control = config.server_url;
   const facts: Facts = {

@@ -16,18 +16,32 @@ const userName = "default";
 
 export interface Welcome {
   readonly apiKey: string;
-  readonly preAuthKey: string;
+  /** null: none was wanted. */
+  readonly preAuthKey: string | null;
 }
 
 export async function welcome(
   service: TailnetService,
   dir: string,
   now: number,
+  wantsKey: boolean,
 ): Promise<Result<Welcome, Problem>> {
   const apiKey = await localApiKey(service, join(dir, "api-key"));
   if (!apiKey.ok) return apiKey;
+  if (!wantsKey) return ok({ apiKey: apiKey.value, preAuthKey: null });
+  const key = await hourKey(service, now);
+  return key.ok ? ok({ apiKey: apiKey.value, preAuthKey: key.value }) : key;
+}
+
+/** A key for an hour; those of earlier starts are cleared away once they are over. */
+async function hourKey(service: TailnetService, now: number): Promise<Result<string, Problem>> {
   const user = await defaultUser(service);
   if (!user.ok) return user;
+  for (const old of [...service.directory.preAuthKeys.values()]) {
+    if (old.user !== user.value || old.expiry === null || old.expiry > now) continue;
+    const gone = await service.execute({ kind: "DeletePreAuthKey", key: old.id }, { by });
+    if (!gone.ok && gone.error.code !== "not-found") return gone;
+  }
   const minted = service.mint("auth");
   const made = await service.execute(
     {
@@ -42,7 +56,7 @@ export async function welcome(
     },
     { by, id: minted.id },
   );
-  return made.ok ? ok({ apiKey: apiKey.value, preAuthKey: minted.token }) : err(made.error);
+  return made.ok ? ok(minted.token) : made;
 }
 
 /** Kept in the state folder, readable by its owner only; made anew when it was deleted or revoked. */
