@@ -120,6 +120,9 @@ export class Api {
 }
 
 function settled(answer: Answer, made: (json: never) => string | undefined): Operation["outcome"] {
+  // Done, and the thing itself deleted by somebody else before the answer was put together.
+  if (answer.status === 404 && JSON.stringify(answer.json).includes("deleted since"))
+    return { kind: "ok", made: undefined };
   if (answer.status >= 400)
     return { kind: "fail", reason: `${answer.status} ${JSON.stringify(answer.json)}` };
   const id = made(answer.json as never);

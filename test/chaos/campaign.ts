@@ -72,6 +72,7 @@ class Campaign {
   private readonly history = new History();
   private readonly ledger = new Ledger();
   private readonly violations: string[] = [];
+  private readonly known = new Set<string>();
   private readonly kills: Record<Moment, number> = {
     "tree under load": 0,
     "tree during a start": 0,
@@ -195,6 +196,9 @@ class Campaign {
 
   private note(when: string, wrong: readonly string[]): void {
     for (const one of wrong) {
+      // What is wrong in the history stays wrong.
+      if (this.known.has(one)) continue;
+      this.known.add(one);
       this.violations.push(`round ${when}: ${one}`);
       this.options.say?.(`VIOLATION ${one}`);
     }

@@ -16,6 +16,8 @@ const number = (name: string, text: string): number => {
   process.stderr.write(`chaos: --${name}: a number is expected\n`);
   process.exit(2);
 };
+// What was started is ended by a handler of "exit".
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 const report = await runCampaign({
   kills: number("kills", values.kills),
   seed: values.seed === undefined ? newSeed() % 1_000_000_000 : number("seed", values.seed),
