@@ -91,7 +91,9 @@ export async function startBench(options: BenchOptions = {}): Promise<Bench> {
       await Promise.all([replica.evtReached(evt.lastSeq, 5000), replica.actReached(act.lastSeq, 5000)]);
     },
   });
-  if (!(await clock.complete(lease.start()))) throw new Error("no lease");
+  let leased = await clock.complete(lease.start());
+  for (let attempt = 0; attempt < 10 && !leased; attempt++) leased = await clock.complete(lease.renew());
+  if (!leased) throw new Error("no lease");
   const tailnet = new Tailnet({
     store,
     replica,
