@@ -20,6 +20,8 @@ const first = Number(values.seed ?? Date.now() % 1_000_000_000);
 const chosen = laws.filter(({ name }) => values.only === undefined || name === values.only);
 
 interface Broken {
+  /** How many runs show it again, from that seed. */
+  readonly runs: number;
   readonly seed: number;
   readonly reason: string;
 }
@@ -47,14 +49,14 @@ function runPart(law: Law, part: Part, progress: Progress, index: number): Promi
     progress.done[index] = report.done;
     if (report.kind === "at") return;
     over = true;
-    if (report.kind === "broken") progress.broken.push(report);
+    if (report.kind === "broken") progress.broken.push({ ...report, runs: 1 });
     else if (report.grew !== undefined && report.grew > (law.mayGrow ?? Infinity))
-      progress.broken.push({ seed: part.first, reason: `the heap grew by ${report.grew} bytes` });
+      progress.broken.push({ seed: first, runs, reason: `the heap grew by ${report.grew} bytes` });
   });
   return new Promise((resolve) => {
     child.on("close", (code, signal) => {
       children.delete(child);
-      if (!over) progress.broken.push({ seed: part.first, reason: `a process ended: ${signal ?? code}` });
+      if (!over) progress.broken.push({ seed: first, runs, reason: `a process ended: ${signal ?? code}` });
       // The others need not go on.
       if (progress.broken.length > 0) for (const other of children) other.kill("SIGKILL");
       resolve();
@@ -97,7 +99,7 @@ async function main(): Promise<boolean> {
     all += passed;
     if (broken === undefined) continue;
     console.error(`\nlaw ${law.name} is broken at seed ${broken.seed}:\n${broken.reason}`);
-    console.error(`\nagain: npm run laws -- --only ${law.name} --runs 1 --seed ${broken.seed}`);
+    console.error(`\nagain: npm run laws -- --only ${law.name} --runs ${broken.runs} --seed ${broken.seed}`);
     console.log(`${all} passed, 1 failed`);
     return false;
   }
