@@ -200,3 +200,16 @@ test("on a bad store every event counts once, in its order", async () => {
     await bench.stop();
   }
 });
+
+test("an event appended the moment another was told is not forgotten", async () => {
+  const { bench, node, activity } = await here();
+  for (let hops = 0; hops < 12; hops++) {
+    const second = (async () => {
+      await activity.append(moved(node, hops));
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve();
+      return activity.append(moved(node, 100 + hops));
+    })();
+    assert.equal(await bench.clock.complete(second, 5000), "counted", `${hops} turns later`);
+  }
+  await bench.stop();
+});

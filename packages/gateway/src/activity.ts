@@ -55,9 +55,7 @@ export class Activity {
     if (this.fenced || this.stopping || this.waiting.length >= maxWaiting) return Promise.resolve("lost");
     return new Promise((done) => {
       this.waiting.push({ event, bytes: JSON.stringify(event).length, done });
-      this.running ??= this.run().finally(() => {
-        this.running = undefined;
-      });
+      this.running ??= this.run();
     });
   }
 
@@ -80,8 +78,13 @@ export class Activity {
 
   private async run(): Promise<void> {
     await Promise.resolve();
-    while (this.waiting.length > 0 && !this.fenced) await this.send(this.take());
-    for (const one of this.waiting.splice(0)) one.done("lost");
+    try {
+      while (this.waiting.length > 0 && !this.fenced) await this.send(this.take());
+      for (const one of this.waiting.splice(0)) one.done("lost");
+    } finally {
+      // In the same turn as the look above: an event that comes any later must start it anew, or it waits for ever.
+      this.running = undefined;
+    }
   }
 
   private take(): Waiting[] {
