@@ -121,12 +121,14 @@ export class Load {
     const name = `name-${this.names++ >> 1}`;
     if (own.asked.get(node) === name) return;
     own.asked.set(node, name);
-    await this.options.api.change(
+    const { outcome } = await this.options.api.change(
       { kind: "rename-node", node, name },
       { id: this.id(), method: "POST", path: `/api/v1/node/${node}/rename/${name}` },
       () => undefined,
       r.chance(10),
     );
+    // Somebody deleted it: nobody renames it any more.
+    if (outcome.kind === "fail" && outcome.reason.startsWith("404")) own.nodes.delete(node);
   }
 
   private async remove(r: Random): Promise<void> {
