@@ -41,8 +41,10 @@ export class Barrier {
     this.next = undefined;
     const { lease, log, subject, reached } = this.options;
     try {
-      if (lease.ackAge > freshAckMs && !(await lease.renew()))
-        return this.unreachable("the log does not answer");
+      // A renewal that was under way already may have been acked too long ago: then one of our own follows.
+      for (let attempt = 0; attempt < 2 && lease.ackAge > freshAckMs; attempt++) {
+        if (!(await lease.renew())) return this.unreachable("the log does not answer");
+      }
       await reached(await log.lastSeq(subject), waitMs);
       return ok(undefined);
     } catch (error) {

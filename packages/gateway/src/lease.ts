@@ -9,6 +9,7 @@ import type { Logger } from "@hydrascale/core/obs/log";
 export const leaseTtlSeconds = 20;
 const renewEveryMs = 5_000;
 const currentForMs = 15_000;
+const startTries = 3;
 
 export interface LeaseValue {
   readonly boot: BootId;
@@ -48,7 +49,8 @@ export class Lease {
 
   /** Takes the lease and keeps it. Resolves with whether the first round succeeded. */
   async start(): Promise<boolean> {
-    const first = await this.renew();
+    let first = false;
+    for (let attempt = 0; attempt < startTries && !first; attempt++) first = await this.renew();
     this.schedule();
     return first;
   }

@@ -75,7 +75,7 @@ async function stream(
     node: node.id,
     capver: body.Version,
     compress: body.Compress === "zstd",
-    reach: reachOf(body),
+    reach: body.ReadOnly ? {} : reachOf(body),
     response,
   });
 }
