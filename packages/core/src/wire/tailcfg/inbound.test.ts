@@ -155,3 +155,28 @@ test("the home region is kept, cleared or left alone", () => {
   assert.equal(homeRegion({ NetInfo: { PreferredDERP: 900 } }), 900);
   for (const PreferredDERP of [-1, 65_536]) assert.equal(homeRegion({ NetInfo: { PreferredDERP } }), 0);
 });
+
+test("entries beyond what is kept of a list are not looked at, whatever their number and type", () => {
+  const flood = <T>(count: number, good: T): readonly unknown[] => [
+    ...Array.from({ length: count }, () => good),
+    ...Array.from({ length: 100_000 }, () => ({})),
+  ];
+  const parsed = map({
+    NodeKey: nodeKey,
+    Endpoints: flood(hostBounds.endpoints, "192.0.2.1:1"),
+    EndpointTypes: flood(hostBounds.endpoints, 1),
+    Hostinfo: {
+      RequestTags: flood(hostBounds.tags, "tag:a"),
+      RoutableIPs: flood(hostBounds.routes, "10.0.0.0/8"),
+      sshHostKeys: flood(hostBounds.sshKeys, "ssh-ed25519 A"),
+      Services: flood<unknown>(hostBounds.services, { Proto: "tcp", Port: 1 }).map((s, i) =>
+        i < hostBounds.services ? s : 7,
+      ),
+    },
+  });
+  assert.ok(parsed.ok);
+  assert.equal(parsed.value.Hostinfo?.Services?.length, hostBounds.services);
+  const wrong = map({ NodeKey: nodeKey, Hostinfo: { RequestTags: [7] } });
+  assert.ok(!wrong.ok);
+  assert.match(wrong.error.message, /^Hostinfo\.RequestTags\.0: /);
+});

@@ -19,7 +19,6 @@ const text = z.string().nullish();
 const flag = z.boolean().nullish();
 const int = z.int().nullish();
 const float = z.number().nullish();
-const texts = z.array(z.string()).nullish();
 
 /** A string that `parse` reads; "" and null give undefined. */
 const read = <T>(parse: (text: string) => Result<T, Problem>) =>
@@ -34,9 +33,19 @@ const read = <T>(parse: (text: string) => Result<T, Problem>) =>
       return z.NEVER;
     });
 
-/** Checks the first `count` only: the rest is never looked at. Go reads "" as no value. */
+/**
+ * A list of which only the first `count` entries are looked at. More of them would be cut off later anyway, and a
+ * mebibyte of entries of the wrong type costs a second and an issue each.
+ */
+const first = <S extends z.ZodType>(count: number, item: S) =>
+  z.preprocess(
+    (list: unknown) => (Array.isArray(list) ? list.slice(0, count) : list),
+    z.array(item).nullish(),
+  );
+
+/** Go reads "" as no value. */
 const checked = (count: number, good: (text: string) => boolean, name: string) =>
-  texts.refine((list) => (list ?? []).slice(0, count).every((entry) => entry === "" || good(entry)), {
+  first(count, z.string()).refine((list) => (list ?? []).every((entry) => entry === "" || good(entry)), {
     message: `has an entry that is no ${name}`,
   });
 
@@ -62,12 +71,13 @@ const hostinfo = z
     IngressEnabled: flag,
     AppConnector: flag,
     RoutableIPs: checked(hostBounds.routes, (entry) => parsePrefix(entry) !== undefined, "prefix"),
-    RequestTags: texts,
-    Services: z
-      .array(z.object({ Proto: text, Port: z.int().min(0).max(65_535).nullish(), Description: text }))
-      .nullish(),
+    RequestTags: first(hostBounds.tags, z.string()),
+    Services: first(
+      hostBounds.services,
+      z.object({ Proto: text, Port: z.int().min(0).max(65_535).nullish(), Description: text }),
+    ),
     NetInfo: z.object({ PreferredDERP: int }).nullish(),
-    sshHostKeys: texts,
+    sshHostKeys: first(hostBounds.sshKeys, z.string()),
     ServicesHash: text,
     Location: z
       .object({
@@ -110,7 +120,7 @@ const mapRequest = z.object({
     (entry) => parseAddrPort(entry) !== undefined,
     "address with port",
   ),
-  EndpointTypes: z.array(z.int()).nullish(),
+  EndpointTypes: first(hostBounds.endpoints, z.int()),
   ReadOnly: flag,
   OmitPeers: flag,
 });
