@@ -24,8 +24,8 @@ export interface Relay<Member> {
   readonly clock: Clock;
   readonly counters: DerpCounters;
   admit(key: NodeKey, source: string): boolean | Promise<boolean>;
-  /** Counts bytes of clients that are not admitted, negative when given back; false: there are too many of them. */
-  early(bytes: number): boolean;
+  /** Counts bytes of clients that are not admitted, negative when given back. May close this one or others. */
+  early(bytes: number): void;
   join(connection: Connection<Member>, key: Uint8Array): Member;
   route(from: Member, destination: Uint8Array, packet: Uint8Array): void;
   /** Comes once for each connection; `member` only when it had joined. */
@@ -61,6 +61,10 @@ export class Connection<Member> {
   }
   get home(): boolean {
     return this.#home;
+  }
+  /** Bytes that it sent before it was admitted. */
+  get early(): number {
+    return this.#early;
   }
   /** Bytes waiting for this client. */
   get held(): number {
@@ -110,6 +114,10 @@ export class Connection<Member> {
     this.#relay.ended(this, this.#member);
   }
 
+  get #isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
   #fail(count: DerpCount): void {
     if (this.#state === "closed") return;
     this.#relay.counters.add(count, 1);
@@ -117,8 +125,9 @@ export class Connection<Member> {
   }
 
   #returnEarly(): void {
-    this.#relay.early(-this.#early);
+    const early = this.#early;
     this.#early = 0;
+    this.#relay.early(-early);
   }
 
   #deadline(): void {
@@ -135,14 +144,12 @@ export class Connection<Member> {
   }
 
   #received(chunk: Uint8Array): void {
-    if (this.#state === "closed") return;
+    if (this.#isClosed) return;
     if (this.#state !== "open") {
       this.#early += chunk.length;
-      if (!this.#relay.early(chunk.length)) {
-        this.#fail("overloaded");
-        return;
-      }
+      this.#relay.early(chunk.length);
     }
+    if (this.#isClosed) return;
     this.#parser.push(chunk);
     this.#read();
   }

@@ -4,7 +4,7 @@ export type DerpCount =
   | "accepted" // admitted connections
   | "rejected" // keys that admission refused
   | "handshake_failed" // timed out, malformed, or a box that does not open
-  | "overloaded" // refused because too many handshakes were under way
+  | "overloaded" // handshakes given up for newer ones, because there were too many or they held too much
   | "replaced" // a newer connection of the same key took over
   | "stuck" // closed because a write took too long or control frames piled up
   | "protocol_error" // closed for a malformed or forbidden frame

@@ -371,3 +371,43 @@ suite("relay admission", () => {
     assert.equal(relay.derp.stats().connections, 0);
   });
 });
+
+suite("a relay full of strangers", () => {
+  test("lets an honest client in: the oldest handshake goes for it", async () => {
+    const relay = await run({ handshakes: 5 });
+    const strangers = await Promise.all(Array.from({ length: 5 }, () => DerpTestClient.dial(relay)));
+    const honest = await DerpTestClient.join(relay);
+    assert.equal(strangers.filter((stranger) => stranger.closed).length, 1);
+    assert.equal(relay.counts.get("overloaded"), 1);
+    for (const client of [...strangers, honest]) client.close();
+    await relay.stop();
+  });
+
+  test("takes the memory from whoever has most of it", async () => {
+    const relay = await run({ earlyBytes: 100_000 });
+    const greedy = await DerpTestClient.dial(relay);
+    greedy.write(frames.frame(frameType.clientInfo, new Uint8Array(200_000)).subarray(0, 99_990));
+    await until("it is held", () => greedy.socket?.writableLength === 0);
+    const honest = await DerpTestClient.join(relay);
+    await greedy.ended();
+    honest.close();
+    await relay.stop();
+  });
+
+  test("holds no message over WebSocket that is longer than a frame can be", async () => {
+    const relay = await run();
+    const stranger = await DerpTestClient.dial({ port: relay.port, how: "websocket" });
+    stranger.write(new Uint8Array(200_000));
+    await stranger.ended();
+    const [sender, receiver] = await Promise.all([
+      DerpTestClient.join({ port: relay.port, how: "websocket" }),
+      DerpTestClient.join({ port: relay.port, how: "websocket" }),
+    ]);
+    const largest = randomBytes(65_536);
+    sender.send(receiver.keys.publicKey, largest);
+    assert.deepEqual(Buffer.from((await receiver.packet()).packet), largest);
+    sender.close();
+    receiver.close();
+    await relay.stop();
+  });
+});

@@ -14,8 +14,8 @@ import { DerpUpgrade, refuse } from "./upgrade.ts";
 import type { Transport } from "./transport.ts";
 
 /** Handshakes under way at once, and the bytes they may hold together: each may take 256 KiB for 10 s. */
-const maxHandshakes = 4096;
-const maxEarlyBytes = 64 << 20;
+const defaultHandshakes = 4096;
+const defaultEarlyBytes = 64 << 20;
 const restart = { reconnectInMs: 1000, tryForMs: 5000 } as const;
 const closeMs = 1000;
 
@@ -26,6 +26,10 @@ export interface DerpServerOptions {
   readonly admit: (key: NodeKey, source: string) => boolean | Promise<boolean>;
   readonly clock: Clock;
   readonly counters: DerpCounters;
+  /** Of clients that are not admitted yet; at the limit the oldest goes, since an honest one is admitted at once. */
+  readonly handshakes?: number;
+  /** Bytes that those have sent; above it the one with the most goes. */
+  readonly earlyBytes?: number;
 }
 
 export interface DerpStats {
@@ -54,6 +58,8 @@ export class DerpServer {
   readonly #connections = new Set<Connection<Member>>();
   readonly #handshakes = new Set<Connection<Member>>();
   readonly #onEmpty = new Set<() => void>();
+  readonly #maxHandshakes: number;
+  readonly #maxEarlyBytes: number;
   #early = 0;
   #closing = false;
 
@@ -61,12 +67,14 @@ export class DerpServer {
     const { privateKey, clock, counters } = options;
     this.publicKey = publicKeyOf(privateKey);
     this.#upgrade = new DerpUpgrade(this.publicKey);
+    this.#maxHandshakes = options.handshakes ?? defaultHandshakes;
+    this.#maxEarlyBytes = options.earlyBytes ?? defaultEarlyBytes;
     this.#relay = {
       keys: { publicKey: this.publicKey, privateKey },
       clock,
       counters,
       admit: options.admit,
-      early: (bytes) => (this.#early += bytes) <= maxEarlyBytes,
+      early: (bytes) => this.#countEarly(bytes),
       join: (connection, key) => this.#join(connection, key),
       route: (from, destination, packet) => this.#route(from, destination, packet),
       ended: (connection, member) => this.#ended(connection, member),
@@ -75,10 +83,13 @@ export class DerpServer {
 
   /** Takes over an upgrade request for `/derp`, whatever it asks for. */
   upgrade(req: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    if (this.#closing || this.#handshakes.size >= maxHandshakes) {
-      this.#relay.counters.add("overloaded", 1);
+    if (this.#closing) {
       refuse(socket, "503 Service Unavailable", "the relay takes no connection now\n", ["Retry-After: 5"]);
       return;
+    }
+    if (this.#handshakes.size >= this.#maxHandshakes) {
+      const [oldest] = this.#handshakes;
+      this.#evict(oldest);
     }
     const source = plainAddress(req.socket.remoteAddress);
     this.#upgrade.accept(req, socket, head, (transport) => this.serve(transport, source));
@@ -124,6 +135,23 @@ export class DerpServer {
         resolve();
       });
     });
+  }
+
+  /** A flood takes from itself: whoever sent most before it was admitted goes, not whoever came last. */
+  #countEarly(bytes: number): void {
+    this.#early += bytes;
+    while (this.#early > this.#maxEarlyBytes) {
+      let greediest: Connection<Member> | undefined;
+      for (const connection of this.#handshakes)
+        if (greediest === undefined || connection.early > greediest.early) greediest = connection;
+      if (greediest === undefined || greediest.early === 0) return;
+      this.#evict(greediest);
+    }
+  }
+
+  #evict(connection: Connection<Member> | undefined): void {
+    this.#relay.counters.add("overloaded", 1);
+    connection?.close();
   }
 
   #join(connection: Connection<Member>, key: Uint8Array): Member {

@@ -9,8 +9,8 @@ import { socketTransport, type Transport, webSocketTransport } from "./transport
 
 export const upgradeRequired = "DERP requires connection upgrade\n";
 const subprotocol = "derp";
-/** Message boundaries mean nothing, but a message is held whole until its end. */
-const maxMessage = 1 << 20;
+/** The largest frame fits in. A message is held whole until its end, also before it is known whose it is. */
+const maxMessage = 128 << 10;
 
 export class DerpUpgrade {
   readonly #publicKeyHex: string;

@@ -380,6 +380,14 @@ suite("web sockets", () => {
     assert.ok([1003, 1006].includes(await closed));
   });
 
+  test("a message far longer than a record ends the connection before it is held", async () => {
+    const { socket, closed } = webSocket(`?X-Tailscale-Handshake=${encodeURIComponent(initiation())}`);
+    socket.once("open", () => {
+      socket.send(Buffer.alloc(200_000), { fin: false });
+    });
+    assert.equal(await closed, 1009);
+  });
+
   const initiation = (): string => Buffer.from(begin().initiation).toString("base64");
 
   function webSocket(

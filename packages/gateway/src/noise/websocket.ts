@@ -9,7 +9,8 @@ import { controlProtocol, decodeHandshake, handshakeHeader } from "./upgrade.ts"
 
 const policyViolation = 1008;
 const unsupportedData = 1003;
-const messageBytes = 1 << 20;
+/** A message is held whole until its end, and anybody may send one; clients send a record (4 KiB) at a time. */
+const messageBytes = 128 << 10;
 
 export type WebSocketHandshake = (stream: Duplex, initiation: Buffer, request: IncomingMessage) => void;
 

@@ -157,7 +157,7 @@ test("the home region is kept, cleared or left alone", () => {
 });
 
 test("entries beyond what is kept of a list are not looked at, whatever their number and type", () => {
-  const flood = <T>(count: number, good: T): readonly unknown[] => [
+  const flood = (count: number, good: unknown): readonly unknown[] => [
     ...Array.from({ length: count }, () => good),
     ...Array.from({ length: 100_000 }, () => ({})),
   ];
@@ -169,7 +169,7 @@ test("entries beyond what is kept of a list are not looked at, whatever their nu
       RequestTags: flood(hostBounds.tags, "tag:a"),
       RoutableIPs: flood(hostBounds.routes, "10.0.0.0/8"),
       sshHostKeys: flood(hostBounds.sshKeys, "ssh-ed25519 A"),
-      Services: flood<unknown>(hostBounds.services, { Proto: "tcp", Port: 1 }).map((s, i) =>
+      Services: flood(hostBounds.services, { Proto: "tcp", Port: 1 }).map((s, i) =>
         i < hostBounds.services ? s : 7,
       ),
     },
