@@ -174,6 +174,10 @@ export class FakeResponse implements Http2Response {
     return this.ended || this.wasReset;
   }
 
+  get responded(): boolean {
+    return this.status !== 0;
+  }
+
   get queued(): number {
     return 0;
   }

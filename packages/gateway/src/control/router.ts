@@ -25,7 +25,9 @@ export function controlHandler(options: ControlOptions, machineKey: MachineKey, 
         path: pathOf(request),
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       });
-      answerText(response, 500, "internal error");
+      // Behind headers a text would be read as frames of a map.
+      if (response.responded) response.reset();
+      else answerText(response, 500, "internal error");
     });
   };
 }

@@ -30,6 +30,10 @@ export class NodeResponse implements Http2Response {
     return this.finished !== undefined || this.dead();
   }
 
+  get responded(): boolean {
+    return this.stream.headersSent;
+  }
+
   get queued(): number {
     return this.stream.writableLength;
   }

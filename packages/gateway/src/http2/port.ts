@@ -29,6 +29,8 @@ export interface Http2Response {
   reset(): void;
   /** Bytes taken by `write` that have not left yet. */
   readonly queued: number;
+  /** The headers were sent: no other status can be given any more. */
+  readonly responded: boolean;
   /** true once nothing can be sent any more. */
   readonly closed: boolean;
   onDrain(listener: () => void): void;

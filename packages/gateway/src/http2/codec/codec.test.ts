@@ -380,4 +380,32 @@ void suite("http/2 codec: floods", () => {
     await turn();
     assert.equal(peer.connection.openStreams, 0);
   });
+
+  test("a body that is whole in one frame is taken though others used the budget up", async () => {
+    const peer = new Peer(echo, { connectionBodyBytes: 4_000 });
+    await peer.say(post(1), data(1, 4_000));
+    await peer.say(post(3), data(3, 3_000, 1));
+    assert.equal(peer.dataOf(3).length, 3_000);
+    await peer.say(data(1, 1));
+    assert.ok(peer.dataOf(1).includes("too many bodies"));
+    await peer.say(post(5), data(5, 4_000));
+    assert.equal(peer.dataOf(5).length, 0);
+  });
+
+  test("a complete answer that the peer never takes is given up, one that it takes slowly is not", async () => {
+    const peer = new Peer((_request, response) => response.end(Buffer.alloc(500)));
+    await peer.say(settings([4, 0]), ask(1), ask(3));
+    for (let i = 0; i < 3; i++) {
+      await peer.say(update(3, 100));
+      peer.clock.pass(119_000);
+      await turn();
+    }
+    assert.equal(peer.reset(1), code.cancel);
+    assert.equal(peer.reset(3), undefined);
+    await peer.say(update(3, 200));
+    assert.equal(peer.dataOf(3).length, 500);
+    assert.equal(peer.connection.openStreams, 0);
+    peer.clock.pass(300_000);
+    assert.equal(peer.clock.pending, 0);
+  });
 });

@@ -13,6 +13,7 @@ export class Intake {
   private readonly cancelDeadline: () => void;
   private bytes: Buffer = nothing;
   private size = 0;
+  private counted = 0;
 
   constructor(head: RequestHead, limit: number, budget: ByteBudget, cancelDeadline: () => void) {
     this.head = head;
@@ -25,9 +26,13 @@ export class Intake {
   add(piece: Buffer, last: boolean): 413 | 503 | undefined {
     const size = this.size + piece.length;
     if (size > this.limit) return 413;
-    if (!this.budget.take(piece.length)) return 503;
+    // Whole in one frame it is handed on in this turn and never held: a budget that others used up is no matter.
     if (last && this.size === 0) this.bytes = piece;
-    else if (piece.length > 0) this.copy(piece, size);
+    else if (!this.budget.take(piece.length)) return 503;
+    else {
+      this.counted += piece.length;
+      if (piece.length > 0) this.copy(piece, size);
+    }
     this.size = size;
     return undefined;
   }
@@ -40,7 +45,8 @@ export class Intake {
 
   release(): void {
     this.cancelDeadline();
-    this.budget.give(this.size);
+    this.budget.give(this.counted);
+    this.counted = 0;
     this.size = 0;
     this.bytes = nothing;
   }

@@ -23,6 +23,8 @@ export const resetsRemembered = 32;
 /** Answered streams whose body still comes: how many, and how long before they are reset. */
 export const leftoverStreams = 32;
 export const leftoverMs = 1_000;
+/** A complete answer of which the peer takes nothing for so long is given up. */
+export const stalledMs = 120_000;
 export const openPings = 4;
 /** From our last frame to the peer's end of the connection: after the frame left, and in all. */
 export const lingerMs = 500;

@@ -27,6 +27,7 @@ import {
   maxWindow,
   resetsRemembered,
   settingsEntries,
+  stalledMs,
   tableBytes,
   windowBytes,
 } from "./limits.ts";
@@ -161,6 +162,15 @@ export class Session implements FrameSink, StreamOwner {
 
   wants(stream: Stream): void {
     this.outbox.wants(stream);
+  }
+
+  /** A handler is done with it, so nobody else notices a peer that takes nothing. */
+  finishing(stream: Stream): void {
+    const { queued } = stream;
+    stream.cancelWatch = this.context.clock.after(stalledMs, () => {
+      if (stream.queued < queued) this.finishing(stream);
+      else stream.reset();
+    });
   }
 
   abandon(stream: Stream): void {

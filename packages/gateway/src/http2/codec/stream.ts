@@ -14,6 +14,8 @@ export interface StreamOwner {
   sendHead(stream: Stream, block: Buffer, last: boolean): void;
   /** It has something to send. */
   wants(stream: Stream): void;
+  /** Its answer is complete, but has not left. */
+  finishing(stream: Stream): void;
   /** Its handler gave up. */
   abandon(stream: Stream): void;
 }
@@ -30,10 +32,12 @@ export class Stream implements Http2Response {
   /** The answer ends with its headers (HEAD). */
   bodiless = false;
   intake: Intake | undefined;
+  responded = false;
+  /** Ends the watch over a finished answer that the peer does not take. */
+  cancelWatch: (() => void) | undefined;
   private readonly owner: StreamOwner;
   private readonly chunks: Buffer[] = [];
   private queuedBytes = 0;
-  private responded = false;
   private ending = false;
   private needsDrain = false;
   private outcome: ExchangeEnd | undefined;
@@ -98,6 +102,7 @@ export class Stream implements Http2Response {
     if (this.ending) return;
     this.ending = true;
     this.owner.wants(this);
+    this.owner.finishing(this);
   }
 
   reset(): void {
@@ -140,6 +145,7 @@ export class Stream implements Http2Response {
     this.chunks.length = 0;
     this.queuedBytes = 0;
     this.drainListeners.length = 0;
+    this.cancelWatch?.();
     this.intake?.release();
     this.intake = undefined;
     if (this.closeListeners.length > 0 || this.abort !== undefined)
