@@ -22,20 +22,30 @@ const plain = (address: string): string =>
 const isTrusted = (address: string, list: BlockList): boolean =>
   list.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
 
-/** The nearest address that no trusted proxy vouches for. */
+/**
+ * The nearest address that no trusted proxy vouches for. Proxies append to X-Forwarded-For, so what a client wrote
+ * there itself stands further off; the headers with one address are passed on as they came by a proxy that does not
+ * know them, so they count only without that list.
+ */
 export function clientAddress(request: IncomingMessage, trustedProxies: readonly string[]): string {
   const peer = plain(request.socket.remoteAddress ?? "");
   if (trustedProxies.length === 0 || isIP(peer) === 0) return peer;
   const list = listOf(trustedProxies);
   if (!isTrusted(peer, list)) return peer;
-  const single = headerOf(request, "true-client-ip") ?? headerOf(request, "x-real-ip");
-  if (single !== undefined && isIP(single) !== 0) return single;
-  const hops = (headerOf(request, "x-forwarded-for") ?? "").split(",").map((hop) => plain(hop.trim()));
+  const forwarded = headerOf(request, "x-forwarded-for") ?? "";
+  if (forwarded !== "") return nearest(forwarded, list) ?? peer;
+  const single = plain(headerOf(request, "x-real-ip") ?? headerOf(request, "true-client-ip") ?? "");
+  return isIP(single) === 0 ? peer : single;
+}
+
+/** undefined: every hop is trusted, or one is no address. */
+function nearest(forwarded: string, trusted: BlockList): string | undefined {
+  const hops = forwarded.split(",").map((hop) => plain(hop.trim()));
   for (const hop of hops.reverse()) {
-    if (isIP(hop) === 0) return peer;
-    if (!isTrusted(hop, list)) return hop;
+    if (isIP(hop) === 0) return undefined;
+    if (!isTrusted(hop, trusted)) return hop;
   }
-  return peer;
+  return undefined;
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
