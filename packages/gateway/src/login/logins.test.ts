@@ -136,3 +136,20 @@ test("a login URL leads back to its id, and nobody else's URL does", () => {
   assert.equal(loginIdOf(server, `${server}/register/${id}/more`), undefined);
   assert.equal(loginIdOf(server, ""), undefined);
 });
+
+test("logins that were completed take no room: the next one stays, however many there were", async () => {
+  const { clock, settled, one } = await gateways();
+  for (let n = 1; n <= 1024; n++) {
+    const id = await begin(one, asking(n));
+    settled.add(id);
+    one.settled(id);
+  }
+  await clock.advance(10);
+  const id = await begin(one, asking(2000));
+  await clock.advance(10);
+  assert.notEqual(await one.get(id), undefined);
+  assert.deepEqual(
+    (await one.list()).map((login) => login.id),
+    [id],
+  );
+});

@@ -30,6 +30,8 @@ export class Logins implements LoginService {
   private readonly known = new Map<LoginId, Known>();
   private readonly byNode = new Map<string, LoginId>();
   private readonly bySource = new Map<string, Set<LoginId>>();
+  /** Those in bySource: settled ones stay known, but must not take the room of others. */
+  private waiting = 0;
   private stopWatching: (() => Promise<void>) | undefined;
 
   /** `isSettled`: does the log say so? An entry outlives its decision, and may be learnt after it. */
@@ -93,7 +95,7 @@ export class Logins implements LoginService {
   }
 
   private async makeRoom(): Promise<void> {
-    while (this.known.size > maxPending) {
+    while (this.waiting > maxPending) {
       let fullest: Set<LoginId> | undefined;
       for (const ids of this.bySource.values())
         if (fullest === undefined || ids.size > fullest.size) fullest = ids;
@@ -116,6 +118,7 @@ export class Logins implements LoginService {
     this.byNode.set(nodeIndex(login.machineKey, login.nodeKey), login.id);
     const source = sourceOf(login.from);
     const ids = this.bySource.get(source) ?? new Set();
+    if (!ids.has(login.id)) this.waiting++;
     ids.add(login.id);
     this.bySource.set(source, ids);
   }
@@ -139,7 +142,7 @@ export class Logins implements LoginService {
     if (this.byNode.get(index) === login.id) this.byNode.delete(index);
     const source = sourceOf(login.from);
     const ids = this.bySource.get(source);
-    ids?.delete(login.id);
+    if (ids?.delete(login.id) === true) this.waiting--;
     if (ids?.size === 0) this.bySource.delete(source);
   }
 }
