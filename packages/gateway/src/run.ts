@@ -5,7 +5,7 @@ import type { Config } from "@hydrascale/core/config/schema";
 import type { BootId, TailnetId } from "@hydrascale/core/domain/ids";
 import { loadFold } from "@hydrascale/core/domain/snapshot/load";
 import type { Clock } from "@hydrascale/core/lib/clock";
-import { problem } from "@hydrascale/core/lib/errors";
+import { ProblemError, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -49,7 +49,32 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+const loadedWaitMs = 15_000;
+
+type TakeDown = (() => Promise<void>)[];
+
 export async function runGateway(options: GatewayOptions): Promise<Result<Gateway, Problem>> {
+  const takeDown: TakeDown = [];
+  const stop = async (): Promise<void> => {
+    for (const one of takeDown.splice(0).reverse())
+      await one().catch((error: unknown) => options.log.warn("a part did not stop cleanly", { error }));
+  };
+  try {
+    const started = await startParts(options, takeDown);
+    if (started.ok) return ok({ ...started.value, stop });
+    await stop();
+    return started;
+  } catch (error) {
+    await stop();
+    if (error instanceof ProblemError) return err(error.problem);
+    throw error;
+  }
+}
+
+async function startParts(
+  options: GatewayOptions,
+  takeDown: TakeDown,
+): Promise<Result<Omit<Gateway, "stop">, Problem>> {
   const { store, clock, log, metrics, tid } = options;
   const secrets = await loadSecrets(store.secret, options.clusterKey);
   if (!secrets.ok) return secrets;
@@ -70,7 +95,11 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
     derpMapFor: forClient,
   });
   const replica = new Replica({ store, tid, fold, netmap, log, counters: metrics, onLost: options.onLost });
+  takeDown.push(() => replica.stop());
   await replica.start();
+  // Up to there loaded rows may be ahead of each other; the logs' ends as a lagging replica told them may lie before.
+  const { evt, act } = loaded.value.largest;
+  await Promise.all([replica.evtReached(evt, loadedWaitMs), replica.actReached(act, loadedWaitMs)]);
   const boot = { current: options.boot };
   const startedAt = clock.now();
   const lease = new Lease({
@@ -90,6 +119,7 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
       await Promise.all([replica.evtReached(evt.lastSeq, 5_000), replica.actReached(act.lastSeq, 5_000)]);
     },
   });
+  takeDown.push(() => lease.stop());
   if (!(await lease.start()))
     return err(
       problem("unavailable", "the store takes no lease", "check that NATS is up and has disk space"),
@@ -107,22 +137,16 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
     random: Math.random,
   });
   const verifier = new Verifier({ netmap: store.netmap, replica, log, counters: metrics });
-  const takeDown: (() => Promise<void>)[] = [() => lease.stop(), () => replica.stop(), () => tailnet.stop()];
-  const stop = async (): Promise<void> => {
-    for (const one of takeDown.splice(0).reverse())
-      await one().catch((error: unknown) => log.warn("a part did not stop cleanly", { error }));
-  };
+  takeDown.push(() => tailnet.stop());
   for (const gone of options.predecessors) await tailnet.mourner.end(gone, clock.now());
   await tailnet.start(startedAt);
   const created = await tailnet.execute(
     { kind: "CreateTailnet", name: tid },
     { by: { kind: "system", name: "start" } },
   );
-  if (!created.ok && created.error.code !== "conflict") {
-    await stop();
-    return created;
-  }
+  if (!created.ok && created.error.code !== "conflict") return created;
   await verifier.start();
+  takeDown.push(() => verifier.stop());
   const assembled = await assemble({
     ...options,
     boot,
@@ -132,15 +156,12 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
     differences: verifier.differences,
     secrets: secrets.value,
   });
-  if (!assembled.ok) {
-    await stop();
-    return assembled;
-  }
+  if (!assembled.ok) return assembled;
   takeDown.push(() => assembled.value.close());
   log.info("gateway serves", {
     boot: boot.current,
     address: `${assembled.value.doors.listener.address.host}:${assembled.value.doors.listener.address.port}`,
     nodes: fold.directory.nodes.size,
   });
-  return ok({ boot: boot.current, tailnet, doors: assembled.value.doors, stop });
+  return ok({ boot: boot.current, tailnet, doors: assembled.value.doors });
 }

@@ -27,7 +27,7 @@ export class Verifier {
 
   async start(): Promise<void> {
     const { netmap, replica } = this.options;
-    this.stopWatching = await netmap.watch(`${replica.tid}.`, (key, entry) => {
+    this.stopWatching = await netmap.watch(replica.tid, (key, entry) => {
       if (entry !== undefined) this.check(key, entry.value);
     });
   }
