@@ -1,46 +1,82 @@
 // Makes a fresh clone runnable: installs the locked packages when they are missing or older than the lock file.
-// Uses nothing but Node itself. Ten may start at once: a lock directory lets one work and the others wait.
+// Uses nothing but Node itself. Ten may start at once: a lock lets one work and the others wait.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const cache = join(root, ".cache");
 const stamp = join(root, "node_modules", ".prepared");
-const lock = join(cache, "prepare.lock");
+const lock = join(cache, "prepare.pid");
 
 const wanted = () => readFileSync(join(root, "package-lock.json"), "utf8");
 const isPrepared = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted();
 
-/** A lock whose owner is gone is nobody's. */
-function ownerIsGone() {
+const readIfThere = (path) => {
   try {
-    const pid = Number(readFileSync(join(lock, "pid"), "utf8"));
-    if (!pid) return false;
-    process.kill(pid, 0);
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+};
+
+/** The lock appears with its owner's number in it in one step, or it is somebody else's. */
+function linked(own, path) {
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if (error.code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function isGone(owner) {
+  if (!/^[1-9]\d*$/.test(owner)) return true;
+  try {
+    process.kill(Number(owner), 0);
     return false;
   } catch (error) {
-    if (error.code === "ENOENT") return existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 5000;
     return error.code === "ESRCH";
   }
 }
 
-async function takeLock() {
-  const deadline = Date.now() + 300_000;
-  for (;;) {
-    try {
-      mkdirSync(lock);
-      writeFileSync(join(lock, "pid"), String(process.pid));
-      return;
-    } catch (error) {
-      if (error.code !== "EEXIST") throw error;
-    }
-    if (ownerIsGone()) rmSync(lock, { recursive: true, force: true });
-    if (Date.now() > deadline)
-      throw new Error(`${lock}: held by another run for 5 minutes; remove it if that run is gone`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+/** Moved aside and not removed: another may have taken it over in between, and gets his lock back. */
+function removeStale(path, owner) {
+  const aside = `${path}.stale.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return; // somebody else moved it first
   }
+  if (readIfThere(aside) !== owner) linked(aside, path);
+  rmSync(aside, { force: true });
+}
+
+/** Waits for the lock; answers how to give it back. A lock whose owner is gone is nobody's. */
+export async function takeLock(path, waitMs = 300_000) {
+  const own = `${path}.${process.pid}`;
+  const me = String(process.pid);
+  const deadline = Date.now() + waitMs;
+  writeFileSync(own, me);
+  try {
+    while (!linked(own, path)) {
+      const owner = readIfThere(path);
+      if (owner !== undefined && isGone(owner)) {
+        removeStale(path, owner);
+        continue;
+      }
+      if (Date.now() > deadline)
+        throw new Error(`${path}: held by another run for 5 minutes; remove it if that run is gone`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  } finally {
+    rmSync(own, { force: true });
+  }
+  return () => {
+    if (readIfThere(path) === me) rmSync(path, { force: true });
+  };
 }
 
 function install() {
@@ -60,13 +96,13 @@ export async function prepare() {
     throw new Error(`node ${process.versions.node}: at least 20.19 is needed`);
   if (isPrepared()) return;
   mkdirSync(cache, { recursive: true });
-  await takeLock();
+  const release = await takeLock(lock);
   try {
     if (isPrepared()) return;
     install();
     writeFileSync(stamp, wanted());
   } finally {
-    rmSync(lock, { recursive: true, force: true });
+    release();
   }
 }
 
