@@ -1,7 +1,7 @@
 // Starts `hydrascale up` for the adapters: in the background, in a folder of its own, and knows it again by its pid.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..", "..");
@@ -81,20 +81,21 @@ export async function end(dir, signal) {
   if (!existsSync(join(dir, "pid"))) return;
   const up = Number(readFileSync(join(dir, "pid"), "utf8"));
   const pids = signal === "SIGKILL" ? [up, ...pidsOf(dir).filter((p) => p !== up)] : [up];
-  for (const pid of pids) signalIfOurs(pid, signal);
+  for (const pid of pids) signalIfOurs(dir, pid, signal);
   const deadline = Date.now() + 15_000;
   while ([up, ...pidsOf(dir)].some(isRunning)) {
-    if (Date.now() > deadline) for (const pid of [up, ...pidsOf(dir)]) signalIfOurs(pid, "SIGKILL");
+    if (Date.now() > deadline) for (const pid of [up, ...pidsOf(dir)]) signalIfOurs(dir, pid, "SIGKILL");
     await pause(20);
     if (Date.now() > deadline + 5_000) throw new Error(`processes of ${dir} do not end`);
   }
 }
 
-/** A pid may have been given to another program since: its command line tells. */
-function signalIfOurs(pid, signal) {
+/** A pid may have been given to another program since, also to one of ours: its command line names its folder. */
+function signalIfOurs(dir, pid, signal) {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-    if (/hydrascale|nats-server/.test(command)) process.kill(pid, signal);
+    const state = [join(dir, "state"), resolve(dir, "state")];
+    if (state.some((path) => command.includes(path))) process.kill(pid, signal);
   } catch {
     // gone already
   }

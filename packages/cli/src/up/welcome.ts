@@ -1,6 +1,6 @@
 // What `up` makes at each start so that it can be used at once: the local API key, and a pre-auth key for an hour.
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { UserId } from "@hydrascale/core/domain/ids";
 import type { Principal } from "@hydrascale/core/domain/message";
@@ -37,8 +37,10 @@ export async function welcome(
 async function hourKey(service: TailnetService, now: number): Promise<Result<string, Problem>> {
   const user = await defaultUser(service);
   if (!user.ok) return user;
-  for (const old of [...service.directory.preAuthKeys.values()]) {
-    if (old.user !== user.value || old.expiry === null || old.expiry > now) continue;
+  const over = [...service.directory.preAuthKeys.values()].filter(
+    (old) => old.user === user.value && old.expiry !== null && old.expiry <= now,
+  );
+  for (const old of over) {
     const gone = await service.execute({ kind: "DeletePreAuthKey", key: old.id }, { by });
     if (!gone.ok && gone.error.code !== "not-found") return gone;
   }
@@ -73,8 +75,16 @@ async function localApiKey(service: TailnetService, path: string): Promise<Resul
     { by, id: minted.id },
   );
   if (!made.ok) return err(made.error);
-  writeFileSync(path, `${minted.token}\n`, { mode: 0o600 });
+  writeSecret(path, `${minted.token}\n`);
   return ok(minted.token);
+}
+
+/** A new file in the place of the old one: neither the mode of what lies there nor a link to elsewhere counts. */
+export function writeSecret(path: string, text: string): void {
+  const temporary = `${path}.new`;
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, text, { mode: 0o600, flag: "wx" });
+  renameSync(temporary, path);
 }
 
 async function defaultUser(service: TailnetService): Promise<Result<UserId, Problem>> {

@@ -1,7 +1,7 @@
 // The keys by which the roles of one machine prove themselves to their own server. Made once, kept 0600 in the state
 // folder, never logged. The server's configuration holds the public halves only.
 
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createUser, fromSeed } from "@nats-io/nkeys";
 
@@ -21,7 +21,9 @@ export function seedsOf(dir: string): Seeds {
   if (text !== undefined) return parseSeeds(path, text);
   const seeds: Seeds = { admin: newSeed(), gateway: newSeed(), projector: newSeed() };
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  writeFileSync(`${path}.new`, JSON.stringify(seeds), { mode: 0o600 });
+  // Neither the mode of what a crash left there nor a link counts.
+  rmSync(`${path}.new`, { force: true });
+  writeFileSync(`${path}.new`, JSON.stringify(seeds), { mode: 0o600, flag: "wx" });
   renameSync(`${path}.new`, path);
   return seeds;
 }
