@@ -7,6 +7,7 @@ import { fuzzClientInfo, fuzzClientStream, fuzzServerStream } from "@hydrascale/
 import { clientInfoFrame } from "@hydrascale/core/wire/derp/info";
 import { frame, frameType, headerLength, serverKeyFrame } from "@hydrascale/core/wire/derp/frames";
 import { fuzzTargets } from "@hydrascale/core/wire/fuzz-targets";
+import { fuzzHttp2 } from "@hydrascale/gateway/http2/codec/testing/fuzz";
 import { parseStunRequest, stunRequest } from "@hydrascale/core/wire/stun";
 import { Random } from "../support/history.ts";
 
@@ -80,6 +81,7 @@ const targets: readonly Target[] = [
     input: (random) => damaged(random, clientInfo),
     feed: allowing(fuzzClientInfo),
   },
+  { name: "http2", weight: 15, input: (random) => random.bytes(20 + random.int(200)), feed: fuzzHttp2 },
   { name: "stun, noise", weight: 10, input: noise, feed: (bytes) => void parseStunRequest(bytes) },
   {
     name: "stun, damaged",
