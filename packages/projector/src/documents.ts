@@ -78,9 +78,13 @@ export class DocumentWriter {
     else this.remember(key, entry);
   }
 
-  /** The documents of these rows, table by table in the order of documents.ts. Those that have to be tried again. */
+  /**
+   * The documents of these rows, table by table in the order of documents.ts. Those that have to be tried again.
+   * `changedSince`: has the row changed again since `dirty` was drawn up?
+   */
   async writeAll(
     dirty: readonly Dirty[],
+    changedSince: (one: Dirty) => boolean = () => false,
   ): Promise<{ readonly left: readonly Dirty[]; readonly newer: boolean }> {
     const left: Dirty[] = [];
     const sorted = [...dirty].sort((a, b) => (tableOrder.get(a.table) ?? 0) - (tableOrder.get(b.table) ?? 0));
@@ -88,7 +92,7 @@ export class DocumentWriter {
       const table = sorted[from]?.table;
       const group = sorted.slice(from, from + atOnce).filter((one) => one.table === table);
       from += group.length;
-      const results = await Promise.all(group.map((one) => this.write(one)));
+      const results = await Promise.all(group.map((one) => this.write(one, changedSince)));
       if (results.includes("newer")) return { left: dirty, newer: true };
       left.push(...group.filter((_, i) => results[i] === "later"));
       // What comes in a later table may be derived from what could not be written here.
@@ -97,9 +101,12 @@ export class DocumentWriter {
     return { left, newer: false };
   }
 
-  write({ id, seq, table }: Dirty): Promise<Written> {
+  private async write(one: Dirty, changedSince: (one: Dirty) => boolean): Promise<Written> {
+    const { id, seq, table } = one;
     const rows = tableOf(this.fold, table);
     const row = rows.get(id);
+    // It went by a message of the next round: only then is the sequence known, and what is derived from it written.
+    if (row === undefined && changedSince(one)) return "later";
     const s = row === undefined ? seq : rows.seqOf(id);
     return this.put(documentKey(this.fold.tid, table, id), {
       g: this.generation,

@@ -179,7 +179,9 @@ export class Projection {
 
   private mark(change: RowChange, seq: number): void {
     const table = tableNamed(change.table);
-    if (table !== undefined) this.dirty.set(`${table}/${change.id}`, { table, id: change.id, seq });
+    if (table === undefined) return;
+    const dirty = { table, id: change.id, seq };
+    this.dirty.set(keyOf(dirty), dirty);
   }
 
   private schedule(): void {
@@ -212,10 +214,10 @@ export class Projection {
     const position = this.fold.position();
     const round = [...this.dirty.values()];
     this.dirty.clear();
-    const { left, newer } = await this.writer.writeAll(round);
+    const { left, newer } = await this.writer.writeAll(round, (one) => this.dirty.has(keyOf(one)));
     if (newer) return this.end({ kind: "newer" });
     for (const one of left) {
-      const key = `${one.table}/${one.id}`;
+      const key = keyOf(one);
       if (!this.dirty.has(key)) this.dirty.set(key, one);
     }
     if (left.length > 0) return;
@@ -236,6 +238,8 @@ export class Projection {
     await this.followers[1]?.reached(act.lastSeq, catchUpMs);
   }
 }
+
+const keyOf = ({ table, id }: Dirty): string => `${table}/${id}`;
 
 /** Loads a fold with its position; before that, makes good what cannot be started from. */
 async function loadOrMend(options: ProjectionOptions): Promise<Loaded> {

@@ -5,6 +5,9 @@ import { documentKey, loadRow, parseDocumentKey } from "@hydrascale/core/domain/
 import { encodeDocument, metaKey, parseDocument, parseMeta } from "@hydrascale/core/domain/snapshot/document";
 import { loadFold } from "@hydrascale/core/domain/snapshot/load";
 import { verify } from "@hydrascale/core/domain/snapshot/verify";
+import { encodeEvt } from "@hydrascale/core/domain/codec";
+import type { DirectoryEvent } from "@hydrascale/core/domain/directory/events";
+import type { BootId, CommandId } from "@hydrascale/core/domain/ids";
 import { evtSubject } from "@hydrascale/core/domain/message";
 import { FakeClock } from "@hydrascale/core/lib/fake-clock";
 import { noCounters } from "@hydrascale/core/obs/metrics";
@@ -15,6 +18,7 @@ import type { MemoryStore } from "@hydrascale/core/store/memory";
 import type { MemoryStream } from "@hydrascale/core/store/memory-stream";
 import { contentsOf, randomHistory, rowsOf } from "../../../test/support/history.ts";
 import type { History, HistoryRecord } from "../../../test/support/history.ts";
+import { node, nodeId, now, operator, user } from "../../../test/support/given.ts";
 import { rebuild } from "./rebuild.ts";
 import { runProjector } from "./run.ts";
 import type { Projector } from "./run.ts";
@@ -279,4 +283,40 @@ test("verification names a difference, and is silent where one side has not come
   assert.equal(verify(fold, key, new Uint8Array([1])).kind, "different");
   assert.equal(verify(fold, metaKey(tid), new Uint8Array()).kind, "foreign");
   assert.ok(loadRow(new TailnetFold(tid, "e1"), "counters", "counters", document.d, 1).ok);
+});
+
+test("a row that goes while its last change is being written leaves no tombstone before its time", async () => {
+  const world = new World();
+  const { tid } = history0;
+  const fold = new TailnetFold(tid, "e1");
+  const store = world.store.connect();
+  const put = store.netmap.put.bind(store.netmap);
+  const result = { kind: "done" } as const;
+  const append = (seq: number, ...events: readonly DirectoryEvent[]): void => {
+    const decision = { id: `c${seq}` as CommandId, by: operator, at: now, events, result } as const;
+    const message = { v: 1, epoch: "e1", prev: fold.evt, id: `m${seq}`, gw: "aaaa" as BootId } as const;
+    const data = encodeEvt({ ...message, decisions: [decision] });
+    fold.applyEvt({ seq, data });
+    world.append({ log: "evt", seq, subject: evtSubject(tid), data, void: false });
+  };
+  const written: unknown[] = [];
+  let deleted = false;
+  store.netmap.put = async (key, value, ...rest) => {
+    const outcome = await put(key, value, ...rest);
+    // The documents of the tables before `nodes` are being written: now the node goes.
+    if (key === documentKey(tid, "users", 1) && !deleted) {
+      deleted = true;
+      append(2, { kind: "NodeDeleted", node: nodeId(1), reason: "admin" });
+      await world.clock.advance(0);
+    }
+    const document = parseDocument(value);
+    if (key === documentKey(tid, "nodes", 1)) written.push([document?.s, document?.d === null]);
+    return outcome;
+  };
+  const projector = await world.start("a", store);
+  append(1, user(1, "ada"), node(1));
+  await world.clock.advance(5_000);
+  assert.deepEqual(written, [[2, true]]);
+  await world.matches(fold);
+  await projector.stop();
 });
