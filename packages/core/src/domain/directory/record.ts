@@ -10,6 +10,8 @@ import type { DirectoryState } from "./state.ts";
 
 const keptMillis = 24 * 60 * 60 * 1000;
 const keptCommands = 20_000;
+/** Kept whatever their age: one decision from a clock that was far ahead must not make every repeat a new command. */
+const alwaysKept = 1_000;
 
 /** `n`: place of the decision within the message `seq`. */
 export function recordDecision(state: DirectoryState, decision: Decision, seq: number, n: number): void {
@@ -27,7 +29,8 @@ export function forgetOldCommands(state: DirectoryState): void {
   for (;;) {
     const id = state.index.oldestRecent();
     const row = id === undefined ? undefined : state.recent.get(id);
-    if (row === undefined || (row.at >= since && state.recent.size <= keptCommands)) return;
+    const kept = row !== undefined && row.at < since ? alwaysKept : keptCommands;
+    if (row === undefined || state.recent.size <= kept) return;
     state.recent.delete(row.id);
     // A row that a document loaded ahead of this message stays; the message that really deletes it will come.
     if (state.recent.has(row.id)) return;
