@@ -39,6 +39,7 @@ export class Lease {
   private revision = 0;
   private ackedAt = Number.NEGATIVE_INFINITY;
   private currentSince = Number.NEGATIVE_INFINITY;
+  private unbroken: Millis = 0;
   private cancelTimer: (() => void) | undefined;
   private renewing: Promise<boolean> | undefined;
   private stopped = false;
@@ -58,6 +59,11 @@ export class Lease {
   /** Acked and caught up within the last 15 s; checked at each use. */
   get current(): boolean {
     return this.options.clock.monotonic() - this.currentSince < currentForMs;
+  }
+
+  /** Wall time since when it has been current without a break. */
+  get servingSince(): Millis {
+    return this.unbroken;
   }
 
   /** Milliseconds since the store last acknowledged something of ours. */
@@ -88,6 +94,7 @@ export class Lease {
     this.ackedAt = asked;
     try {
       await this.options.catchUp();
+      if (!this.current) this.unbroken = clock.now();
       this.currentSince = asked;
       return true;
     } catch (error) {

@@ -121,12 +121,15 @@ export class Tailnet implements TailnetService {
 
   /** After the replica started and the lease was taken. */
   async start(servingSince: number): Promise<void> {
+    const { lease } = this.options;
     await this.logins.start();
     this.mourner.start();
     this.deadlines = new Deadlines({
       replica: this.replica,
       clock: this.options.clock,
-      servingSince,
+      servingSince: () => Math.max(servingSince, lease.servingSince),
+      caughtUp: () => lease.renew().catch(() => false),
+      isHere: (node) => this.sessions.isHere(node),
       command: async (command) => (await this.execute(command, { by: system("deadlines") })).ok,
     });
   }

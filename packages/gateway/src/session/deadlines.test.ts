@@ -127,7 +127,7 @@ test("a sweep that the log did not take is tried again; two gateways sweep to on
   const node = await join(bench, 1, true);
   await bench.clock.advance(timeout - 2000);
   bench.store.control.available(false);
-  await bench.clock.advance(30_000);
+  await bench.clock.advance(6000);
   assert.ok(bench.fold.directory.nodes.has(node));
   bench.store.control.available(true);
   await bench.clock.advance(40_000);
@@ -139,5 +139,70 @@ test("a sweep that the log did not take is tried again; two gateways sweep to on
       deletions += decision.events.filter((e) => e.kind === "NodeDeleted").length;
   assert.equal(deletions, 1);
   await two.stop();
+  await bench.stop();
+});
+
+test("an outage of the store counts as no absence: who was away when it began has the whole time again", async () => {
+  const bench = await startBench();
+  await settle(bench, { ephemeralTimeout: timeout });
+  const node = await join(bench, 1, true);
+  await bench.clock.advance(60_000);
+  bench.store.control.available(false);
+  await bench.clock.advance(2 * timeout);
+  bench.store.control.available(true);
+  await bench.clock.advance(timeout - 10_000);
+  assert.ok(bench.fold.directory.nodes.has(node));
+  await bench.clock.advance(30_000);
+  assert.ok(!bench.fold.directory.nodes.has(node));
+  await bench.stop();
+});
+
+test("a node that comes back while its deletion is due stays, whichever log is slower", async () => {
+  const bench = await startBench();
+  await settle(bench, { ephemeralTimeout: timeout });
+  const node = await join(bench, 1, true);
+  await bench.clock.advance(timeout - 2000);
+  const { act } = bench.store;
+  const append = act.append.bind(act);
+  act.append = async (...args) => {
+    await new Promise<void>((resolve) => bench.clock.after(3000, resolve));
+    return append(...args);
+  };
+  const response = new FakeResponse();
+  const connected = bench.tailnet.sessions.connect(connecting(node, response));
+  await bench.clock.advance(30_000);
+  await connected;
+  assert.ok(bench.fold.directory.nodes.has(node));
+  assert.equal(bench.fold.live.live.get(node)?.online, true);
+  await bench.stop();
+});
+
+test("a gateway that has not heard of a node's return elsewhere asks before it deletes the node", async () => {
+  // Nothing comes by the feed: everybody learns by asking, now and then.
+  const bench = await startBench({ faults: { seed: 1, feedDrop: 1 } });
+  await settle(bench, { ephemeralTimeout: timeout });
+  const two = await startBench({ clock: bench.clock, store: bench.store });
+  const node = await join(bench, 1, true);
+  const gone = (bench.fold.directory.nodes.get(node)?.authAt ?? 0) + timeout;
+  await bench.clock.advance(gone - bench.clock.now() - 20);
+  await connect(two, node);
+  await bench.clock.advance(20_000);
+  assert.ok(two.fold.directory.nodes.has(node));
+  await two.stop();
+  await bench.stop();
+});
+
+test("when the wall clock jumps, what is due by it happens within half a minute", async () => {
+  const bench = await startBench();
+  await settle(bench);
+  const node = await join(bench, 1);
+  const stream = await connect(bench, node);
+  await bench.must({ kind: "SetNodeExpiry", node, expiry: bench.clock.now() + 8 * 3_600_000 });
+  await bench.clock.advance(1000);
+  const before = selves(stream).length;
+  const now = bench.clock.now.bind(bench.clock);
+  bench.clock.now = () => now() + 9 * 3_600_000;
+  await bench.clock.advance(31_000);
+  assert.equal(selves(stream).length, before + 1);
   await bench.stop();
 });

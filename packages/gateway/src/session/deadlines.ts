@@ -10,16 +10,22 @@ import { Heap } from "@hydrascale/core/lib/heap";
 import type { RowChange } from "@hydrascale/core/lib/table";
 import type { Replica } from "../replica.ts";
 
-/** setTimeout cannot wait longer. */
-const maxTimerMs = 2 ** 31 - 1;
+/** Deadlines are of the wall clock, which may jump, or go on while the machine sleeps and its timers do not. */
+const lookAgainMs = 30_000;
+const retryMs = 5_000;
+const maxStale = 1_024;
 
 export interface DeadlinesOptions {
   readonly replica: Replica;
   readonly clock: Clock;
   /** Asks for a command as the system; failures are tried again at the next look. */
   readonly command: (command: Command) => Promise<boolean>;
-  /** Absent nodes are not counted as absent before this time: while no gateway lived, nobody could come back. */
-  readonly servingSince: Millis;
+  /** Absent nodes are not counted as absent before this time: while no gateway served, nobody could come back. */
+  readonly servingSince: () => Millis;
+  /** Resolves once what other gateways appended is folded here; false when the logs cannot be read. */
+  readonly caughtUp: () => Promise<boolean>;
+  /** A stream of the node is open here, whether or not the log says so yet. */
+  readonly isHere: (node: NodeId) => boolean;
 }
 
 interface Due {
@@ -29,7 +35,7 @@ interface Due {
 
 export class Deadlines {
   private readonly options: DeadlinesOptions;
-  private readonly heap = new Heap<Due>();
+  private heap = new Heap<Due>();
   /** The one entry per node and kind that counts; others in the heap are stale and skipped. */
   private readonly armed = { expiry: new Map<NodeId, Millis>(), ephemeral: new Map<NodeId, Millis>() };
   private cancelTimer: (() => void) | undefined;
@@ -51,7 +57,10 @@ export class Deadlines {
 
   private follow(changes: readonly RowChange[]): void {
     for (const change of changes) {
-      if (change.after === undefined) continue;
+      if (change.after === undefined) {
+        if (change.table === "nodes") this.forget(change.id as NodeId); // rows of table nodes
+        continue;
+      }
       if (change.table === "nodes") this.look((change.after as Node).id);
       else if (change.table === "live") this.lookIfEphemeral((change.after as LiveNode).id);
       else if (change.table === "settings")
@@ -67,8 +76,8 @@ export class Deadlines {
   private look(id: NodeId): void {
     const node = this.options.replica.fold.directory.nodes.get(id);
     if (node === undefined) return;
-    if (node.expiry !== null && node.expiry > this.options.clock.now())
-      this.push(node.expiry, { node: id, what: "expiry" });
+    // One that is past by this clock is told at once: the netmap may have looked a moment before.
+    if (node.expiry !== null) this.push(node.expiry, { node: id, what: "expiry" });
     const goneAt = this.goneAt(node);
     if (goneAt !== undefined) this.push(goneAt, { node: id, what: "ephemeral" });
   }
@@ -81,7 +90,7 @@ export class Deadlines {
     if (live?.online === true) return undefined;
     const timeout = fold.directory.settings.get("settings")?.settings.ephemeralTimeout;
     if (timeout === undefined) return undefined;
-    const awaySince = Math.max(live?.lastSeen ?? 0, node.authAt, this.options.servingSince);
+    const awaySince = Math.max(live?.lastSeen ?? 0, node.authAt, this.options.servingSince());
     return awaySince + timeout;
   }
 
@@ -89,7 +98,20 @@ export class Deadlines {
     if (this.armed[due.what].get(due.node) === at) return;
     this.armed[due.what].set(due.node, at);
     this.heap.push(at, due);
+    if (this.heap.size > 2 * (this.armed.expiry.size + this.armed.ephemeral.size) + maxStale) this.clear();
     this.arm();
+  }
+
+  /** Drops the stale entries: a busy tailnet would collect them for as long as a key holds. */
+  private clear(): void {
+    this.heap = new Heap<Due>();
+    for (const what of ["expiry", "ephemeral"] as const)
+      for (const [node, at] of this.armed[what]) this.heap.push(at, { node, what });
+  }
+
+  private forget(id: NodeId): void {
+    this.armed.expiry.delete(id);
+    this.armed.ephemeral.delete(id);
   }
 
   private arm(): void {
@@ -97,7 +119,7 @@ export class Deadlines {
     if (this.stopped || next === undefined || next >= this.armedFor) return;
     this.cancelTimer?.();
     this.armedFor = next;
-    const wait = Math.min(Math.max(next - this.options.clock.now(), 0), maxTimerMs);
+    const wait = Math.min(Math.max(next - this.options.clock.now(), 0), lookAgainMs);
     this.cancelTimer = this.options.clock.after(wait, () => {
       this.armedFor = Number.POSITIVE_INFINITY;
       this.run();
@@ -129,7 +151,19 @@ export class Deadlines {
   }
 
   private async sweep(node: Node, due: Due): Promise<void> {
-    const done = await this.options.command({ kind: "SweepEphemeral", node: node.id, nodeKey: node.nodeKey });
-    if (!done && !this.stopped) this.push(this.options.clock.now() + 5_000, due);
+    const done = (await this.options.caughtUp()) && (await this.sweepNow(node, due));
+    if (!done && !this.stopped) this.push(this.options.clock.now() + retryMs, due);
+  }
+
+  /** On what all gateways know by now: it may have come back elsewhere, or be about to here. */
+  private async sweepNow({ id, nodeKey }: Node, due: Due): Promise<boolean> {
+    const { clock, command, isHere, replica } = this.options;
+    const node = replica.fold.directory.nodes.get(id);
+    const goneAt = node === undefined ? undefined : this.goneAt(node);
+    if (goneAt === undefined) return true;
+    if (isHere(id)) return false;
+    if (goneAt <= clock.now()) return command({ kind: "SweepEphemeral", node: id, nodeKey });
+    this.push(goneAt, due);
+    return true;
   }
 }

@@ -58,6 +58,13 @@ export class Sessions {
     return this.byNode.get(node);
   }
 
+  /** A stream of the node is open, whether or not its arrival counted yet. */
+  isHere(node: NodeId): boolean {
+    if (this.byNode.has(node)) return true;
+    for (const stream of this.open.values()) if (stream.node === node) return true;
+    return false;
+  }
+
   /** Opens a stream. Resolves once the first map was written, or the stream is over. */
   async connect({ node, capver, compress, reach, response }: Connecting): Promise<void> {
     const id = `${this.options.boot()}.${++this.counter}` as SessionId; // the one place that makes one
