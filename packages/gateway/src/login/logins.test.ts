@@ -153,3 +153,22 @@ test("logins that were completed take no room: the next one stays, however many 
     [id],
   );
 });
+
+test("a device that asks twice at once gets one login, and a new one when it expired unheard", async () => {
+  const clock = new FakeClock();
+  const store = createMemoryStore({ clock, faults: { seed: 1, delayMs: 20, feedDrop: 1 } });
+  const logins = new Logins(store.pending, () => false);
+  await clock.complete(logins.start());
+  const both = await clock.complete(Promise.all([logins.begin(asking(1)), logins.begin(asking(1))]));
+  const [id, again] = both.map((begun) => (begun.ok ? begun.value.id : undefined));
+  assert.ok(id !== undefined);
+  assert.equal(again, id);
+  const late = { ...asking(1), createdAt: now + 16 * 60_000 };
+  const anew = await clock.complete(logins.begin(late));
+  assert.ok(anew.ok && anew.value.id !== id);
+  assert.deepEqual(
+    (await logins.list()).map((login) => login.id),
+    [anew.value.id],
+  );
+  await clock.complete(logins.stop());
+});

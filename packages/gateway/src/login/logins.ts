@@ -29,6 +29,8 @@ export class Logins implements LoginService {
   private readonly isSettled: (id: LoginId) => boolean;
   private readonly known = new Map<LoginId, Known>();
   private readonly byNode = new Map<string, LoginId>();
+  /** Logins that are being stored. */
+  private readonly beginning = new Map<string, Promise<Result<PendingLogin, Problem>>>();
   private readonly bySource = new Map<string, Set<LoginId>>();
   /** Those in bySource: settled ones stay known, but must not take the room of others. */
   private waiting = 0;
@@ -71,9 +73,23 @@ export class Logins implements LoginService {
     return id === undefined ? undefined : this.known.get(id)?.login;
   }
 
-  async begin(what: Omit<PendingLogin, "id">): Promise<Result<PendingLogin, Problem>> {
+  /** Requests of one device that come at once begin one login. */
+  begin(what: Omit<PendingLogin, "id">): Promise<Result<PendingLogin, Problem>> {
     const same = this.pendingOf(what.machineKey, what.nodeKey);
-    if (same !== undefined) return ok(same);
+    if (same !== undefined) {
+      if (what.createdAt - same.createdAt < ttlSeconds * 1000) return Promise.resolve(ok(same));
+      // Its end was not heard of: the connection was away for too long.
+      this.forget(same.id);
+    }
+    const index = nodeIndex(what.machineKey, what.nodeKey);
+    const under = this.beginning.get(index);
+    if (under !== undefined) return under;
+    const begun = this.store(what).finally(() => this.beginning.delete(index));
+    this.beginning.set(index, begun);
+    return begun;
+  }
+
+  private async store(what: Omit<PendingLogin, "id">): Promise<Result<PendingLogin, Problem>> {
     const login: PendingLogin = { id: newLoginId(), ...what };
     const stored = await this.put(login);
     return stored.ok ? ok(login) : stored;
