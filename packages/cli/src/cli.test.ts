@@ -455,7 +455,7 @@ test("a configuration is checked whole", async (t) => {
 test("completion knows commands, flags and the values of flags", async () => {
   const complete = async (...words: string[]): Promise<string> =>
     (await run(["__complete", ...words], {})).out;
-  assert.match(await complete(""), /^up\nusers\nnodes\n/);
+  assert.match(await complete(""), /^up\ngateway\nprojector\nusers\nnodes\n/);
   assert.equal(await complete("nodes", "r"), "register\nrename\n");
   assert.equal(await complete("node", "list", "--us"), "--user\n");
   assert.equal(await complete("nodes", "list", "-o", "j"), "json\njson-line\n");

@@ -21,7 +21,7 @@ import { handleDerpRoute } from "./derp/routes.ts";
 import type { DerpServer } from "./derp/server.ts";
 import { handleVerify } from "./derp/verify.ts";
 import type { Admit } from "./derp/verify.ts";
-import { http2Serve } from "./http2/choose.ts";
+import { codecHttp2 } from "./http2/codec/serve.ts";
 import { clientAddress } from "./listen/client-address.ts";
 import { followCertificate } from "./listen/certificate-files.ts";
 import { listen } from "./listen/server.ts";
@@ -97,7 +97,7 @@ async function openPort(
   const ts2021 = new Ts2021({
     suite: nodeSuite,
     serverPrivate: nodeSuite.importPrivate(options.noiseKey),
-    http2: http2Serve("codec", clock),
+    http2: codecHttp2(clock),
     handler: (request, response, peer) =>
       controlHandler(control, peer.machineKey, peer.remoteAddress)(request, response),
     clock,

@@ -351,11 +351,12 @@ void suite("http/2 codec: floods", () => {
     const peer = new Peer((_request, response) => response.respond(204));
     await turn();
     peer.transport.open = false;
-    for (let i = 0; i < 5_000; i++) {
+    // Node's streams buffer 16 KiB, from 22 on 64 KiB: some thousand answers of ten bytes, before ours begin to wait.
+    for (let i = 0; i < 20_000 && !peer.transport.destroyed; i++) {
       peer.transport.feed(ask(odd(i)));
       if (i % 100 === 0) await turn();
     }
-    assert.ok(peer.exchanges.length < 4_500, `${peer.exchanges.length} answered`);
+    assert.ok(peer.exchanges.length < 15_000, `${peer.exchanges.length} answered`);
     assert.ok(peer.transport.destroyed);
   });
 
