@@ -1,6 +1,7 @@
 // The embedded relay and the relay map of this gateway. Without a public certificate the relay has a self-made one,
 // pinned in the map, on the same port where control may be plain http.
 
+import { isExpired } from "@hydrascale/core/domain/expiry";
 import type { Config } from "@hydrascale/core/config/schema";
 import type { Clock } from "@hydrascale/core/lib/clock";
 import type { Problem } from "@hydrascale/core/lib/errors";
@@ -68,19 +69,21 @@ export async function openRelay(options: RelayOptions): Promise<Result<OpenedRel
         counters: { add: (name, by) => options.metrics.inc(`derp_${name}`, {}, by) },
       })
     : undefined;
-  const stopFollowing = server === undefined ? undefined : disconnectTheGone(options.tailnet, server);
+  const stopFollowing = server === undefined ? undefined : disconnectTheGone(options.tailnet, server, clock);
   return ok({ server, maps, tls: publicTls.value ?? certificate.value, stop: () => stopFollowing?.() });
 }
 
-/** A deleted node, or one with a new key, loses its relay connection at once. */
-function disconnectTheGone(tailnet: Tailnet, server: DerpServer): () => void {
+/** A node that was deleted, expired or logged out, or that has a new key, loses its relay connection at once. */
+function disconnectTheGone(tailnet: Tailnet, server: DerpServer, clock: Clock): () => void {
   return tailnet.replica.listen({
     changes: (changes) => {
       for (const change of changes) {
         if (change.table !== "nodes") continue;
         const before = change.before as Node | undefined; // rows of table nodes
         const after = change.after as Node | undefined;
-        if (before !== undefined && before.nodeKey !== after?.nodeKey) server.disconnect(before.nodeKey);
+        if (before === undefined) continue;
+        const gone = before.nodeKey !== after?.nodeKey || isExpired(after, clock.now());
+        if (gone) server.disconnect(before.nodeKey);
       }
     },
   });

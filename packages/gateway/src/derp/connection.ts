@@ -140,7 +140,23 @@ export class Connection<Member> {
     this.#stopTimer = this.#relay.clock.after(keepAliveMs + Math.random() * keepAliveJitterMs, () => {
       this.#outbox.control(frames.keepAliveFrame());
       this.#keepAlive();
+      this.#askAgain();
     });
+  }
+
+  /** What was admitted may have expired since. A question that fails is no answer: then it stays. */
+  #askAgain(): void {
+    if (this.#key === undefined) return;
+    try {
+      Promise.resolve(this.#relay.admit(this.#key, this.#source)).then(
+        (admitted) => {
+          if (!admitted) this.#fail("rejected");
+        },
+        () => undefined,
+      );
+    } catch {
+      // As above.
+    }
   }
 
   #received(chunk: Uint8Array): void {

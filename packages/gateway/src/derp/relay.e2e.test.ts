@@ -278,6 +278,26 @@ suite("relay under a fake clock", () => {
     await relay.stop();
   });
 
+  test("who is admitted no more, as after its key expired, is closed at its next keep-alive", async () => {
+    const clock = new FakeClock();
+    let admitted: boolean | "away" = true;
+    const admit = async (): Promise<boolean> => {
+      if (admitted === "away") throw new Error("the directory is away");
+      return admitted;
+    };
+    const relay = await run({ clock, admit });
+    const client = await DerpTestClient.join(relay);
+    admitted = "away";
+    await clock.advance(65_000);
+    await client.next(frameType.keepAlive);
+    assert.equal(relay.derp.stats().connections, 1);
+    admitted = false;
+    await clock.advance(65_000);
+    await client.ended();
+    assert.equal(relay.derp.stats().connections, 0);
+    await relay.stop();
+  });
+
   test("answers about absent keys come back at one a second", async () => {
     const clock = new FakeClock();
     const relay = await run({ clock });
