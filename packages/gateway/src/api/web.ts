@@ -40,7 +40,11 @@ export function createWeb(options: WebOptions): Handler {
     options.onBug(error);
     return problemResponse(problem("internal", "internal error"), c.req.header("accept"));
   });
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    // Load balancers ask for /health in HTTP/1.0, where a request has no Host.
+    hostname: "localhost",
+  });
   return (req, res) => {
     for (const [name, value] of Object.entries(securityHeaders)) res.setHeader(name, value);
     if (options.key !== undefined && pathOf(req) === "/key") return options.key(req, res);
