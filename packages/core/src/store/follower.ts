@@ -146,13 +146,25 @@ export class StreamFollower implements Follower {
 
   private onRecord(record: FeedRecord): void {
     if (this.stopped || record.seq <= this.position) return;
-    if (this.verified && record.seq === this.position + 1) {
-      this.applyOne(record);
-      this.drain();
-      return;
-    }
+    if (this.verified && record.seq === this.position + 1) return this.applyFed(record);
     if (this.buffer.size < maxBuffered) this.buffer.set(record.seq, record);
     if (this.verified) this.kick();
+  }
+
+  /**
+   * What is thrown here is a bug, and the record is half applied at best. Whoever calls back may swallow it and go on
+   * with the next one, so it ends the follower and surfaces by itself.
+   */
+  private applyFed(record: FeedRecord): void {
+    try {
+      this.applyOne(record);
+      this.drain();
+    } catch (error) {
+      this.halt();
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   private applyOne(record: FeedRecord): void {
