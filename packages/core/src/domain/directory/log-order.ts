@@ -21,6 +21,8 @@ export class LogOrder<Id> {
     if (last !== undefined && before(last, entry) > 0) this.sorted = false;
     this.queue.push(entry);
     this.current.set(id, entry);
+    // Where nobody asks for the oldest, entries that are no longer current would pile up.
+    if (this.queue.length > 2 * this.current.size + 1024) this.sweep();
   }
 
   remove(id: Id): void {
@@ -46,6 +48,11 @@ export class LogOrder<Id> {
     }
     this.compact();
     return undefined;
+  }
+
+  private sweep(): void {
+    this.queue = this.queue.slice(this.head).filter((entry) => this.current.get(entry.id) === entry);
+    this.head = 0;
   }
 
   private compact(): void {
