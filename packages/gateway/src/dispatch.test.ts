@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { Command } from "@hydrascale/core/domain/directory/commands";
 import { decodeEvt, encodeEvt } from "@hydrascale/core/domain/codec";
 import type { CommandId, UserId } from "@hydrascale/core/domain/ids";
+import { evtSubject } from "@hydrascale/core/domain/message";
 import type { EvtMessage } from "@hydrascale/core/domain/message";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -338,6 +339,24 @@ test("commands that change nothing append nothing", async () => {
   const sweep: Command = { kind: "SweepEphemeral", node: 99 as never, nodeKey: "nodekey:x" as never };
   const [answer] = await run(bench, sweep);
   assert.ok(answer?.ok && answer.value.seq === 0);
+  assert.equal(bench.count("appends", "EVT"), before);
+  await bench.stop();
+});
+
+test("behind events of a newer release nothing is appended, and the answer comes at once", async () => {
+  const bench = await startBench();
+  await settle(bench);
+  const { fold, store } = bench;
+  const event = { kind: "SomethingNew" };
+  const decision = { id: "x", by: operator, at: 1, events: [event], result: { kind: "done" } };
+  const message = { v: 1, epoch: fold.epoch, prev: fold.evt, id: "m", gw: "aaaa", decisions: [decision] };
+  const data = new TextEncoder().encode(JSON.stringify(message));
+  await bench.clock.complete(store.evt.append(evtSubject(bench.replica.tid), fold.evtSubjectSeq, data));
+  await bench.clock.advance(10);
+  assert.ok(fold.opaque);
+  const before = bench.count("appends", "EVT");
+  const [answer] = await run(bench, user("bob"));
+  assert.ok(answer !== undefined && !answer.ok && answer.error.code === "unavailable");
   assert.equal(bench.count("appends", "EVT"), before);
   await bench.stop();
 });

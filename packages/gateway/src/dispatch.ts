@@ -119,6 +119,7 @@ export class Dispatch {
       members = this.dropLate(members);
       if (members.length === 0) return;
       const fold = this.options.replica.fold;
+      if (fold.opaque) return this.refuseAll(members);
       const policy = this.options.policy();
       const items = members.map((m) => ({ command: m.item.command, ctx: { ...m.item.ctx, policy } }));
       const { outcomes, decisions } = decideBatch(fold, items);
@@ -142,6 +143,13 @@ export class Dispatch {
         return;
       }
     }
+  }
+
+  /** What this release would append after events that it does not know would be void everywhere. */
+  private refuseAll(members: readonly Waiting[]): void {
+    const text = "the log holds events of a newer release, which this gateway does not know";
+    const refusal = problem("unavailable", text, "ask a gateway of the newer release, or upgrade this one");
+    for (const m of members) m.answer(err(refusal));
   }
 
   private dropLate(members: Waiting[]): Waiting[] {

@@ -123,6 +123,7 @@ export class Tailnet implements TailnetService {
   async start(servingSince: number): Promise<void> {
     const { lease } = this.options;
     await this.logins.start();
+    await this.forgetTheGone();
     this.mourner.start();
     this.deadlines = new Deadlines({
       replica: this.replica,
@@ -216,6 +217,15 @@ export class Tailnet implements TailnetService {
       if (outcome !== "dropped") return outcome === "counted";
     }
     return false;
+  }
+
+  /** Activity of nodes that were deleted while nobody listened, or that told something in the same moment. */
+  private async forgetTheGone(): Promise<void> {
+    const lone = [...this.live.live.values()].filter(({ id }) => !this.directory.nodes.has(id));
+    // A node stands in EVT before it tells anything, but this fold may have ACT further than EVT.
+    if (lone.length === 0 || !(await this.barrier()).ok) return;
+    for (const { id } of lone)
+      if (!this.directory.nodes.has(id)) void this.appendLive({ kind: "NodeForgotten", node: id });
   }
 
   private appendLive(event: LiveEvent): Promise<ActivityOutcome> {

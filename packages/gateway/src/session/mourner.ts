@@ -63,6 +63,8 @@ export class Mourner {
       const since = this.missingSince.get(row.id) ?? clock.monotonic();
       this.missingSince.set(row.id, since);
       if (clock.monotonic() - since < missingForMs) continue;
+      // A process that was stopped for a while holds answers from before, and knows nothing of the present.
+      if (!this.options.isCurrent()) return this.missingSince.clear();
       await this.end(row.id, clock.now() - missingForMs);
       this.missingSince.delete(row.id);
     }

@@ -151,3 +151,64 @@ test("stopping while the log is away ends, and takes nobody's place", async () =
   await bench.stop();
   assert.ok(bench.clock.monotonic() - before < 20_000);
 });
+
+test("nothing is kept of a node that was deleted while it arrived, or while no gateway ran", async () => {
+  const { bench, a, b } = await tailnet();
+  const { act } = bench.store;
+  const append = act.append.bind(act);
+  act.append = async (...args) => {
+    await new Promise<void>((resolve) => bench.clock.after(2000, resolve));
+    return append(...args);
+  };
+  const response = new FakeResponse();
+  const connected = bench.tailnet.sessions.connect(connecting(a, response));
+  await bench.clock.advance(1000);
+  await bench.must({ kind: "DeleteNode", node: a });
+  await bench.clock.complete(connected);
+  assert.ok(bench.fold.live.live.has(a));
+  await bench.clock.advance(15_000);
+  assert.ok(!bench.fold.live.live.has(a));
+
+  act.append = append;
+  await connect(bench, b);
+  act.append = () => Promise.resolve({ kind: "unknown", reason: "ends now" });
+  await bench.must({ kind: "DeleteNode", node: b });
+  const kept = bench.store.connect();
+  await bench.stop();
+  const next = await startBench({ clock: bench.clock, store: kept });
+  await bench.clock.advance(100);
+  assert.ok(!next.fold.live.live.has(b));
+  await next.stop();
+  await kept.close();
+});
+
+test("a gateway that was frozen between two looks ends nobody by what it knew before", async () => {
+  const { bench, a } = await tailnet();
+  const other = await startBench({ clock: bench.clock, store: bench.store });
+  await connect(bench, a);
+  const { lease } = other.store;
+  const get = lease.get.bind(lease);
+  // The other gateway believes for a while that the lease is gone; its last answer takes half a minute to be read.
+  let looks = 0;
+  let release: (() => void) | undefined;
+  lease.get = async (key) => {
+    if (!key.endsWith(bench.boot.current)) return get(key);
+    if (++looks < 2) return undefined;
+    await new Promise<void>((resolve) => {
+      release ??= resolve;
+    });
+    lease.get = get;
+    return undefined;
+  };
+  const renew = other.lease.renew.bind(other.lease);
+  other.lease.renew = () => Promise.resolve(false);
+  await bench.clock.advance(35_000);
+  assert.ok(looks >= 2 && release !== undefined);
+  release();
+  await bench.clock.advance(10);
+  assert.equal(bench.fold.live.boots.get(bench.boot.current)?.ended, false);
+  assert.equal(online(bench, a), true);
+  other.lease.renew = renew;
+  await other.stop();
+  await bench.stop();
+});

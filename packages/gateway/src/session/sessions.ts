@@ -126,15 +126,17 @@ export class Sessions {
       stream.id,
       this.options.clock.after(graceMs, () => {
         this.graces.delete(stream.id);
-        if (this.isCurrent(stream))
-          void this.options.append({
-            kind: "NodeDisconnected",
-            node: stream.node,
-            session: stream.id,
-            at: this.options.clock.now(),
-          });
+        if (this.isCurrent(stream)) void this.options.append(this.absence(stream));
       }),
     );
+  }
+
+  /** That the node is off line; of one that was deleted while it arrived, that it is nobody any more. */
+  private absence({ id: session, node }: MapStream): LiveEvent {
+    const { clock, replica } = this.options;
+    return replica.fold.directory.nodes.has(node)
+      ? { kind: "NodeDisconnected", node, session, at: clock.now() }
+      : { kind: "NodeForgotten", node };
   }
 
   private isCurrent(stream: MapStream): boolean {
