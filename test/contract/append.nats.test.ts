@@ -1,6 +1,7 @@
 // What only a real server shows of the append protocol: time-outs with a ghost behind them, lost servers, permissions.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import type { Follower, Log } from "@hydrascale/core/store/ports";
 import { startTestNats } from "../support/nats.ts";
@@ -24,6 +25,12 @@ async function until(what: string, check: () => boolean | Promise<boolean>, ms =
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
+
+/** Every thread of the process stands still; `State` follows the name in parentheses (proc(5)). */
+const isStopped = (pid: number): boolean =>
+  readdirSync(`/proc/${pid}/task`).every((thread) =>
+    /\) T /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8")),
+  );
 
 interface Witness {
   readonly follower: Follower;
@@ -51,6 +58,8 @@ test("an append that timed out is a ghost: it lands later, and the retry conflic
     process.kill(child.pid, "SIGSTOP");
     let outcome;
     try {
+      // The signal stops one thread after the other; one that still runs would answer.
+      await until("every thread to stop", () => isStopped(child.pid));
       outcome = await store.evt.append("evt.a", 1, text("ghost"));
     } finally {
       process.kill(child.pid, "SIGCONT");
