@@ -133,3 +133,14 @@ test("a gateway that is killed is ended by the other, and its clients are on lin
   await back.up();
   await seen.until((n) => n.peers.get(id)?.Online === true);
 });
+
+test("a damaged document keeps no gateway from starting: the logs have everything", async () => {
+  const key = "main.node.4711";
+  const put = await store.netmap.put(key, new Uint8Array([1]), 0);
+  const three = await TestGateway.start({ clock, store });
+  assert.ok(three.gateway.tailnet.directory.index.userByName("ada") !== undefined);
+  assert.ok(three.lines.some((line) => line.includes("the read model is damaged")));
+  await three.stop();
+  assert.ok(put.kind === "stored");
+  await store.netmap.delete(key, put.revision);
+});

@@ -3,7 +3,9 @@
 
 import type { Config } from "@hydrascale/core/config/schema";
 import type { BootId, TailnetId } from "@hydrascale/core/domain/ids";
+import { TailnetFold } from "@hydrascale/core/domain/fold";
 import { loadFold } from "@hydrascale/core/domain/snapshot/load";
+import type { Loaded } from "@hydrascale/core/domain/snapshot/load";
 import type { Clock } from "@hydrascale/core/lib/clock";
 import { ProblemError, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
@@ -71,6 +73,20 @@ export async function runGateway(options: GatewayOptions): Promise<Result<Gatewa
   }
 }
 
+/** From the documents; where one is damaged, from the logs' beginning, so that a projector can come up and mend it. */
+async function loadOrReplay({
+  store,
+  tid,
+  log,
+}: GatewayOptions): Promise<Result<Pick<Loaded, "fold" | "largest">, Problem>> {
+  const { epoch } = await store.evt.info();
+  const loaded = await loadFold(store.netmap, tid, epoch);
+  // What ACT no longer holds is in the documents alone.
+  if (loaded.ok || (await store.act.info()).firstSeq > 1) return loaded;
+  log.error("the read model is damaged; everything is read from the logs", { reason: loaded.error.message });
+  return ok({ fold: new TailnetFold(tid, epoch), largest: { evt: 0, act: 0 } });
+}
+
 async function startParts(
   options: GatewayOptions,
   takeDown: TakeDown,
@@ -78,7 +94,7 @@ async function startParts(
   const { store, clock, log, metrics, tid } = options;
   const secrets = await loadSecrets(store.secret, options.clusterKey);
   if (!secrets.ok) return secrets;
-  const loaded = await loadFold(store.netmap, tid, (await store.evt.info()).epoch);
+  const loaded = await loadOrReplay(options);
   if (!loaded.ok) return loaded;
   const { fold } = loaded.value;
   if (fold.opaque)
