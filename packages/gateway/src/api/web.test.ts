@@ -12,11 +12,14 @@ test("a load balancer's HTTP/1.0 question without a Host is answered", async () 
   const server = createServer(createWeb({ api: new Hono(), pages, handlers: [], onBug: assert.ifError }));
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
-  socket.end("GET /health HTTP/1.0\r\n\r\n");
-  let answer = "";
-  for await (const chunk of socket) answer += String(chunk);
-  assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
-  assert.match(answer, /\{"status":"pass"\}$/);
-  server.close();
+  try {
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    socket.end("GET /health HTTP/1.0\r\n\r\n");
+    let answer = "";
+    for await (const chunk of socket) answer += String(chunk);
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n/);
+    assert.match(answer, /\{"status":"pass"\}$/);
+  } finally {
+    server.close();
+  }
 });
