@@ -16,7 +16,7 @@ import { listenSocket } from "./api/socket.ts";
 import { createWeb } from "./api/web.ts";
 import { controlHandler } from "./control/router.ts";
 import type { ControlOptions } from "./control/router.ts";
-import { handleKey } from "./control/key.ts";
+import { keyHandler } from "./control/key.ts";
 import { handleDerpRoute } from "./derp/routes.ts";
 import type { DerpServer } from "./derp/server.ts";
 import { handleVerify } from "./derp/verify.ts";
@@ -145,7 +145,7 @@ function publicWeb(options: DoorsOptions): (req: IncomingMessage, res: ServerRes
   return createWeb({
     api: createApi({ ...options.api, trust: "bearer" }),
     pages: createPages(options.pages),
-    key: (req, res) => handleKey(options.noiseKey, req, res),
+    key: keyHandler(options.noiseKey),
     handlers: derp === undefined ? [verify] : [verify, handleDerpRoute],
     onBug: bugReporter(log),
   });

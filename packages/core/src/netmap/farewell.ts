@@ -4,9 +4,10 @@ import type { Node } from "../domain/directory/state.ts";
 import type { Node as WireNode } from "../wire/tailcfg/node.ts";
 import { encodeMapFrame } from "../wire/map-frame.ts";
 import { goTime } from "../wire/tailcfg/time.ts";
+import { nodeFqdn, ownerId, stableId } from "./view.ts";
 
-/** More than any clock is wrong. */
-const longAgoMs = 24 * 3600 * 1000;
+/** How long ago a deleted node's key is said to have expired: more than any clock is wrong. */
+export const longAgoMs = 24 * 3600 * 1000;
 
 /** A whole first message for a stream of a deleted node. `deletedAt`: milliseconds since 1970. */
 export function farewellFrame(node: Node, deletedAt: number, compress: boolean): Buffer {
@@ -16,9 +17,9 @@ export function farewellFrame(node: Node, deletedAt: number, compress: boolean):
   ];
   const self: Partial<WireNode> = {
     ID: node.id,
-    StableID: `n${node.id}`,
-    Name: `${node.name}.`,
-    User: node.user ?? 2147455555,
+    StableID: stableId(node.id),
+    Name: nodeFqdn(node.name, ""),
+    User: ownerId(node),
     Key: node.nodeKey,
     KeyExpiry: goTime(deletedAt - longAgoMs),
     Expired: true,

@@ -6,6 +6,7 @@ import type { NodeId } from "../domain/ids.ts";
 import type { NodeClass } from "./classes.ts";
 import { patchBit } from "./dirty.ts";
 import type { Dirty, Viewer } from "./dirty.ts";
+import { longAgoMs } from "./farewell.ts";
 import { fieldNames, fields, firstOnly } from "./fields.ts";
 import type { Built, FieldName, FieldSource } from "./fields.ts";
 import type { MapResponse } from "../wire/tailcfg/map.ts";
@@ -23,9 +24,6 @@ export interface SessionHost {
   settings(): Settings;
   closed(viewer: Viewer): void;
 }
-
-/** How long ago a deleted node's key is said to have expired: more than any clock is wrong. */
-const LONG_AGO = 24 * 3600 * 1000;
 
 /** What a dirty set comes to, given who is visible now. */
 interface PeerNews {
@@ -200,7 +198,7 @@ export class Session {
     const expired = new NodeView({
       ...input,
       expired: true,
-      node: { ...input.node, expiry: this.host.now() - LONG_AGO },
+      node: { ...input.node, expiry: this.host.now() - longAgoMs },
     });
     const { stable, volatile } = expired.self(this.host.settings());
     return [this.frame([`"Node":${stable},${volatile}`], false)];

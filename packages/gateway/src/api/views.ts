@@ -5,6 +5,7 @@ import type { RegisterMethod } from "@hydrascale/core/domain/directory/events";
 import type { Millis, UserId } from "@hydrascale/core/domain/ids";
 import type { LiveState } from "@hydrascale/core/domain/live/state";
 import { formatTime, zeroTime } from "./input.ts";
+import { taggedDevices } from "@hydrascale/core/wire/tailcfg/user";
 import type { ApiKeyJson, NodeJson, PreAuthKeyJson, UserJson } from "./schemas.ts";
 
 export interface Rows {
@@ -16,11 +17,11 @@ export interface Rows {
 export type SubnetRoutes = "none" | "primary" | "served";
 
 /** In lists, tagged nodes hang below this user, which does not exist. */
-const taggedDevices: UserJson = {
-  id: "2147455555",
-  name: "tagged-devices",
+const taggedUser: UserJson = {
+  id: String(taggedDevices.ID),
+  name: taggedDevices.LoginName,
   createdAt: zeroTime,
-  displayName: "Tagged Devices",
+  displayName: taggedDevices.DisplayName,
   email: "",
   providerId: "",
   provider: "",
@@ -96,7 +97,7 @@ export function viewNode(rows: Rows, node: Node, routes: SubnetRoutes, inList = 
     discoKey: live?.discoKey ?? "",
     ipAddresses: [node.addresses.v4, node.addresses.v6].filter((a) => a !== undefined),
     name: node.host.Hostname ?? "",
-    user: inList && node.tags.length > 0 ? taggedDevices : viewOwner(rows.directory, node.user),
+    user: inList && node.tags.length > 0 ? taggedUser : viewOwner(rows.directory, node.user),
     lastSeen: timeOrNull(live?.lastSeen ?? null),
     expiry: timeOrNull(node.expiry),
     preAuthKey: key === undefined ? null : viewPreAuthKey(rows.directory, key),

@@ -5,16 +5,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { nodeSuite } from "@hydrascale/core/crypto/node";
 import { ZERO_MACHINE_KEY, machineKey } from "@hydrascale/core/wire/keys";
 
-export function handleKey(noiseKey: Uint8Array, req: IncomingMessage, res: ServerResponse): void {
-  const version = new URLSearchParams((req.url ?? "").split("?", 2)[1] ?? "").get("v") ?? "";
-  if (!/^\d{1,9}$/.test(version)) {
-    res
-      .writeHead(400, { "content-type": "text/plain; charset=utf-8" })
-      .end("the query needs v=<capability version>\n");
-    return;
-  }
+/** The handler; the public key is worked out once, not at every request. */
+export function keyHandler(noiseKey: Uint8Array): (req: IncomingMessage, res: ServerResponse) => void {
   const publicKey = machineKey(nodeSuite.importPrivate(noiseKey).publicKey);
-  res
-    .writeHead(200, { "content-type": "application/json" })
-    .end(JSON.stringify({ legacyPublicKey: ZERO_MACHINE_KEY, publicKey }));
+  const answer = JSON.stringify({ legacyPublicKey: ZERO_MACHINE_KEY, publicKey });
+  return (req, res) => {
+    const version = new URLSearchParams((req.url ?? "").split("?", 2)[1] ?? "").get("v") ?? "";
+    if (/^\d{1,9}$/.test(version)) res.writeHead(200, { "content-type": "application/json" }).end(answer);
+    else
+      res
+        .writeHead(400, { "content-type": "text/plain; charset=utf-8" })
+        .end("the query needs v=<capability version>\n");
+  };
 }

@@ -87,14 +87,8 @@ async function lite(
   body: MapRequest,
   response: Http2Response,
 ): Promise<void> {
-  if (!body.ReadOnly) {
-    const reach = withoutUnchanged(reachOf(body), options.service.live.live.get(node.id));
-    const [hosted, moved] = await Promise.all([
-      updateHost(options, node, body),
-      reach === undefined ? true : options.moved(node, reach),
-    ]);
-    if (!hosted || !moved) return answerText(response, 503, "the update could not be stored: try again");
-  }
+  if (!(await store(options, node, body)))
+    return answerText(response, 503, "the update could not be stored: try again");
   response.respond(200, {});
   response.end();
 }
@@ -106,13 +100,7 @@ async function once(
   body: MapRequest,
   response: Http2Response,
 ): Promise<void> {
-  if (!body.ReadOnly) {
-    const reach = withoutUnchanged(reachOf(body), options.service.live.live.get(node.id));
-    await Promise.all([
-      updateHost(options, node, body),
-      reach === undefined ? true : options.moved(node, reach),
-    ]);
-  }
+  await store(options, node, body);
   const barrier = await options.service.barrier();
   if (!barrier.ok) return answerText(response, 503, barrier.error.message);
   const session = options.netmap.open({
@@ -126,6 +114,17 @@ async function once(
   for (const frame of session.full()) response.write(frame);
   session.close();
   response.end();
+}
+
+/** What is new in a request, in both logs; false when it could not be stored. */
+async function store(options: MapOptions, node: Node, body: MapRequest): Promise<boolean> {
+  if (body.ReadOnly) return true;
+  const reach = withoutUnchanged(reachOf(body), options.service.live.live.get(node.id));
+  const [hosted, moved] = await Promise.all([
+    updateHost(options, node, body),
+    reach === undefined ? true : options.moved(node, reach),
+  ]);
+  return hosted && moved;
 }
 
 /** Hostname, routes, tags, versions are decisions (EVT). Absent Hostinfo keeps what is stored. */

@@ -1,5 +1,6 @@
 // What a map request says about where the node can be reached, bounded, and what of it is news.
 
+import { sameSet } from "@hydrascale/core/domain/directory/canonical";
 import type { Reach } from "@hydrascale/core/domain/live/events";
 import type { LiveNode } from "@hydrascale/core/domain/live/state";
 import { isZeroKey } from "@hydrascale/core/wire/keys";
@@ -34,10 +35,4 @@ export function withoutUnchanged(reach: Reach, live: LiveNode | undefined): Reac
       : { services: reach.services }),
   };
   return Object.keys(news).length === 0 ? undefined : news;
-}
-
-function sameSet(a: readonly string[], b: readonly string[]): boolean {
-  if (a.length !== b.length) return false;
-  const set = new Set(a);
-  return b.every((e) => set.has(e));
 }

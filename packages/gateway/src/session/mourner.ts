@@ -9,6 +9,7 @@ import type { ActMessage } from "@hydrascale/core/domain/message";
 import { actSubject } from "@hydrascale/core/domain/message";
 import type { Clock } from "@hydrascale/core/lib/clock";
 import type { Logger } from "@hydrascale/core/obs/log";
+import { pause } from "@hydrascale/core/store/follower";
 import type { Store } from "@hydrascale/core/store/ports";
 import { leaseKey } from "../lease.ts";
 import type { Replica } from "../replica.ts";
@@ -91,7 +92,7 @@ export class Mourner {
           .actReached(outcome.kind === "stored" ? outcome.seq : outcome.lastSeq, 2_000)
           .catch(() => undefined);
       } else {
-        await new Promise<void>((resolve) => clock.after(50, resolve));
+        await pause(clock, 50);
       }
     }
     log.warn("a gateway that is gone cannot be ended now", { boot });
