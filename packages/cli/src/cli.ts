@@ -1,7 +1,7 @@
 // From a command line to an exit status. Knows nothing of the process: main.ts hands the world in.
 
 import { nearest } from "@hydrascale/core/config/nearest";
-import { problem, ProblemError, type Problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem, type Problem, ProblemError } from "@hydrascale/core/lib/errors";
 import { complete, completion } from "./completion.ts";
 import { exitOf, findCommand, type Command, type Group, type Leaf } from "./command.ts";
 import { apikeys } from "./commands/apikeys.ts";
@@ -181,7 +181,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     return await start(args, io);
   } catch (error) {
     if (error instanceof ProblemError) return fail(io, error.problem);
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return fail(
       io,
       problem("internal", `a bug: ${why}`, "report it with the command line, without its keys"),

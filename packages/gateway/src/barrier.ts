@@ -2,7 +2,7 @@
 // that the leader had when the question was put. One question serves all who wait in that turn.
 
 import type { Clock } from "@hydrascale/core/lib/clock";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -48,7 +48,7 @@ export class Barrier {
       await reached(await log.lastSeq(subject), waitMs);
       return ok(undefined);
     } catch (error) {
-      return this.unreachable(error instanceof Error ? error.message : String(error));
+      return this.unreachable(messageOf(error));
     }
   }
 

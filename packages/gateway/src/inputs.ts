@@ -10,7 +10,7 @@ import { watchFile } from "@hydrascale/core/config/watch";
 import type { FileWatch } from "@hydrascale/core/config/watch";
 import type { Principal } from "@hydrascale/core/domain/message";
 import type { ExtraRecord } from "@hydrascale/core/domain/directory/settings";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -115,7 +115,7 @@ export class Inputs {
       return err(
         problem(
           "setup",
-          `policy.path ${config.policy.path}: cannot be read (${reasonOf(error)})`,
+          `policy.path ${config.policy.path}: cannot be read (${messageOf(error)})`,
           "correct the path or its permissions",
         ),
       );
@@ -136,8 +136,6 @@ async function readRecords(config: Config): Promise<Result<readonly ExtraRecord[
   } catch (error) {
     // A file that does not exist yet is a file without records: it is watched, and may come.
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return ok([]);
-    return err(problem("setup", `dns.extra_records_path ${path}: cannot be read (${reasonOf(error)})`));
+    return err(problem("setup", `dns.extra_records_path ${path}: cannot be read (${messageOf(error)})`));
   }
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -4,6 +4,7 @@
 import type { Clock } from "@hydrascale/core/lib/clock";
 import type { BootId, Millis } from "@hydrascale/core/domain/ids";
 import type { Bucket } from "@hydrascale/core/store/ports";
+import { messageOf } from "@hydrascale/core/lib/errors";
 import type { Logger } from "@hydrascale/core/obs/log";
 
 export const leaseTtlSeconds = 20;
@@ -99,7 +100,7 @@ export class Lease {
       return true;
     } catch (error) {
       log.warn("the ends of the logs cannot be read", {
-        error: error instanceof Error ? error.message : String(error),
+        error: messageOf(error),
       });
       return false;
     }

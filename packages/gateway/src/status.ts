@@ -4,6 +4,7 @@ import { isExpired } from "@hydrascale/core/domain/expiry";
 import type { BucketEntry } from "@hydrascale/core/store/ports";
 import type { DoctorReport, StatusReport } from "./api/options.ts";
 import type { AssembleOptions } from "./assemble.ts";
+import { messageOf } from "@hydrascale/core/lib/errors";
 import type { LeaseValue } from "./lease.ts";
 
 type Finding = DoctorReport["findings"][number];
@@ -106,7 +107,7 @@ async function storeFindings({ store, lease, nats }: AssembleOptions): Promise<r
     findings.push({
       level: "error",
       subject: "log",
-      message: `cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      message: `cannot be read: ${messageOf(error)}`,
     });
   }
   return findings;

@@ -1,7 +1,7 @@
 // The command line of `up`: flags to settings, and what is not a setting.
 
 import { parseArgs } from "node:util";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -73,7 +73,7 @@ export function parseUpArguments(args: readonly string[]): Result<UpArguments, P
       settings,
     });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return err(
       problem(
         "invalid",

@@ -8,7 +8,7 @@ import { provision } from "@hydrascale/core/jetstream/admin";
 import { openJetStream } from "@hydrascale/core/jetstream/open";
 import type { OpenedStore } from "@hydrascale/core/jetstream/open";
 import { systemClock } from "@hydrascale/core/lib/clock";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -72,7 +72,7 @@ export function accessFor(role: Role, config: Config): Result<NatsAccess, Proble
       const seed = readFileSync(nkey_path, "utf8").trim();
       return ok({ servers: url, monitoring, caFile: ca_path === "" ? undefined : ca_path, seed: () => seed });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       return err(problem("setup", `nats.nkey_path: ${reason}`, `name the file with the ${role}'s nkey seed`));
     }
   }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Config } from "@hydrascale/core/config/schema";
 import type { BootId, TailnetId } from "@hydrascale/core/domain/ids";
 import { systemClock } from "@hydrascale/core/lib/clock";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -75,7 +75,7 @@ function readClusterKey(path: string): Result<Uint8Array | undefined, Problem> {
     if (/^[0-9a-f]{64}$/i.test(text)) return ok(Buffer.from(text, "hex"));
     return err(problem("setup", `cluster_key_path ${path}: not 64 hex digits`, hint));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return err(problem("setup", `cluster_key_path ${path}: ${reason}`, hint));
   }
 }

@@ -3,7 +3,7 @@
 
 import { parseArgs } from "node:util";
 import type { Config } from "@hydrascale/core/config/schema";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -118,7 +118,7 @@ function parse(role: Role, args: readonly string[]): Result<RoleArguments, Probl
       help: values.help === true,
     });
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return err(
       problem(
         "invalid",

@@ -1,7 +1,7 @@
 // What a server must be before anything is trusted to it: new enough for safe compare-and-set across elections, and
 // syncing every write before it answers. Asked of the servers themselves; what cannot be asked is refused.
 
-import { problem } from "../lib/errors.ts";
+import { messageOf, problem } from "../lib/errors.ts";
 import type { Problem } from "../lib/errors.ts";
 
 export const minServer = "2.14.4";
@@ -51,7 +51,7 @@ async function checkOne(url: string): Promise<Problem | undefined> {
   try {
     varz = JSON.parse(await fetchText(new URL("/varz", url)));
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
+    const text = messageOf(error);
     return problem(
       "setup",
       `nats monitoring ${url}: cannot be asked: ${text}`,

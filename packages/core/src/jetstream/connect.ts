@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { connect, errors, headers, nkeyAuthenticator } from "@nats-io/transport-node";
 import type { Msg, MsgHdrs, NatsConnection, NodeConnectionOptions } from "@nats-io/transport-node";
 import type { Clock } from "../lib/clock.ts";
-import { ProblemError, problem } from "../lib/errors.ts";
+import { messageOf, problem, ProblemError } from "../lib/errors.ts";
 import type { Problem } from "../lib/errors.ts";
 import { err, ok } from "../lib/result.ts";
 import type { Result } from "../lib/result.ts";
@@ -148,7 +148,7 @@ export async function connectNats(settings: NatsSettings): Promise<Result<NatsLi
   try {
     options = connectionOptions(settings);
   } catch (error) {
-    return err(problem("setup", `nats: ${error instanceof Error ? error.message : String(error)}`));
+    return err(problem("setup", `nats: ${messageOf(error)}`));
   }
   const deadline = clock.monotonic() + connectMs;
   for (;;) {
@@ -159,7 +159,7 @@ export async function connectNats(settings: NatsSettings): Promise<Result<NatsLi
       if (error instanceof errors.AuthorizationError) {
         return err(problem("setup", `nats ${where}: the key of role ${settings.role} is not accepted`));
       }
-      const text = error instanceof Error ? error.message : String(error);
+      const text = messageOf(error);
       if (clock.monotonic() >= deadline) return err(problem("unavailable", `nats ${where}: ${text}`));
     }
     await new Promise<void>((resolve) => {

@@ -116,3 +116,6 @@ export class ProblemError extends Error {
     this.problem = p;
   }
 }
+
+/** What anything thrown says of itself: for logs and for problems made of it. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

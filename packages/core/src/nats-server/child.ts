@@ -18,7 +18,7 @@ import {
 import { createServer } from "node:net";
 import { delimiter, join } from "node:path";
 import type { Clock } from "../lib/clock.ts";
-import { problem } from "../lib/errors.ts";
+import { messageOf, problem } from "../lib/errors.ts";
 import type { Problem } from "../lib/errors.ts";
 import { err, ok } from "../lib/result.ts";
 import type { Result } from "../lib/result.ts";
@@ -66,7 +66,7 @@ export async function startNatsServer(options: ChildOptions): Promise<Result<Nat
     mkdirSync(join(options.dir, "store"), { recursive: true, mode: 0o700 });
     seeds = seedsOf(options.dir);
   } catch (error) {
-    return err(problem("setup", `folder ${options.dir}: ${textOf(error)}`));
+    return err(problem("setup", `folder ${options.dir}: ${messageOf(error)}`));
   }
   await endPredecessor(options);
   let reason = "";
@@ -205,7 +205,6 @@ class Child implements NatsServerChild {
 
 const configPath = (dir: string): string => join(dir, "nats.conf");
 const pidPath = (dir: string): string => join(dir, "nats.pid");
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Ready, and ours: another server may have got the port meanwhile. */
 async function isReady(monitoringUrl: string, serverName: string): Promise<boolean> {

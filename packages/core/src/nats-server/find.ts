@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { isNewEnough, minServer } from "../jetstream/check.ts";
-import { problem } from "../lib/errors.ts";
+import { messageOf, problem } from "../lib/errors.ts";
 import type { Problem } from "../lib/errors.ts";
 import { err, ok } from "../lib/result.ts";
 import type { Result } from "../lib/result.ts";
@@ -132,7 +132,7 @@ async function obtain(
       reasons.push(`${cached} does not run here`);
     }
   } catch (error) {
-    reasons.push(error instanceof Error ? error.message : String(error));
+    reasons.push(messageOf(error));
   } finally {
     await rm(work, { recursive: true, force: true });
   }

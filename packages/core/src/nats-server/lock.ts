@@ -3,7 +3,7 @@
 
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { problem } from "../lib/errors.ts";
+import { messageOf, problem } from "../lib/errors.ts";
 import type { Problem } from "../lib/errors.ts";
 import { err, ok } from "../lib/result.ts";
 import type { Result } from "../lib/result.ts";
@@ -56,7 +56,7 @@ export function tryLock(dir: string, name: string): LockAttempt {
     }
     return { kind: "failed", reason: "the lock changes hands all the time" };
   } catch (error) {
-    return { kind: "failed", reason: textOf(error) };
+    return { kind: "failed", reason: messageOf(error) };
   } finally {
     rmSync(own, { force: true });
   }
@@ -97,5 +97,3 @@ function read(path: string): string | undefined {
     return undefined;
   }
 }
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

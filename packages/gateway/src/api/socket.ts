@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { Server } from "node:http";
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { connect } from "node:net";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -81,7 +81,7 @@ export async function listenSocket(options: SocketOptions): Promise<Result<Local
     chmodSync(path, mode);
   } catch (error) {
     server.close();
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     return err(problem("setup", `unix_socket ${path}: ${why}`));
   }
   return ok({

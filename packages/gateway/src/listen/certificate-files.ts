@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { watchFile } from "@hydrascale/core/config/watch";
 import type { FileWatch } from "@hydrascale/core/config/watch";
-import { problem } from "@hydrascale/core/lib/errors";
+import { messageOf, problem } from "@hydrascale/core/lib/errors";
 import type { Problem } from "@hydrascale/core/lib/errors";
 import { err, ok } from "@hydrascale/core/lib/result";
 import type { Result } from "@hydrascale/core/lib/result";
@@ -23,7 +23,7 @@ export async function readCertificate({
     const [cert, key] = await Promise.all([readFile(certPath, "utf8"), readFile(keyPath, "utf8")]);
     return ok({ cert, key });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     return err(
       problem("setup", `tls_cert_path, tls_key_path: ${reason}`, "correct the paths or their permissions"),
     );
