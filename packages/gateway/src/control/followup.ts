@@ -1,5 +1,6 @@
 // Waits for a pending login to be decided, at this gateway or any other: those who wait wake on the log.
 
+import { isExpired } from "@hydrascale/core/domain/expiry";
 import type { LoginId } from "@hydrascale/core/domain/ids";
 import type { PendingLogin } from "../login/pending.ts";
 import type { Asked, RegisterOptions } from "./register.ts";
@@ -50,9 +51,6 @@ export async function awaitLogin(
 function nodeOf({ service, clock }: RegisterOptions, asked: Asked): "theirs" | "none" {
   const id = service.directory.index.nodeByKey(asked.nodeKey);
   const node = id === undefined ? undefined : service.directory.nodes.get(id);
-  const isLive =
-    node !== undefined &&
-    node.machineKey === asked.machineKey &&
-    (node.expiry === null || node.expiry > clock.now());
+  const isLive = node !== undefined && node.machineKey === asked.machineKey && !isExpired(node, clock.now());
   return isLive ? "theirs" : "none";
 }

@@ -2,7 +2,7 @@
 // into `Error` of a 200; a status other than 200 is seen by nobody.
 
 import type { LoginId, MachineKey, NodeKey } from "@hydrascale/core/domain/ids";
-import type { ClientFacts } from "@hydrascale/core/domain/directory/commands";
+import type { ClientFacts, Command } from "@hydrascale/core/domain/directory/commands";
 import type { Node } from "@hydrascale/core/domain/directory/state";
 import { isExpired } from "@hydrascale/core/domain/expiry";
 import type { Principal } from "@hydrascale/core/domain/message";
@@ -13,7 +13,7 @@ import { minCapver, minRelease } from "@hydrascale/core/wire/tailcfg/capability"
 import { hostFacts } from "@hydrascale/core/wire/tailcfg/hostinfo";
 import { parseRegisterRequest } from "@hydrascale/core/wire/tailcfg/register";
 import type { RegisterRequest, RegisterResponse } from "@hydrascale/core/wire/tailcfg/register";
-import { goTimeMillis } from "@hydrascale/core/wire/tailcfg/time";
+import { expiryPassed, goTimeMillis } from "@hydrascale/core/wire/tailcfg/time";
 import type { Http2Request, Http2Response } from "../http2/port.ts";
 import type { Logins } from "../login/logins.ts";
 import { loginIdOf, loginUrl } from "../login/url.ts";
@@ -95,12 +95,11 @@ async function decide(options: RegisterOptions, asked: Asked): Promise<Answer> {
   if (node === "unavailable") return { status: 503, text: "the server cannot reach its log: try again" };
   if (node !== undefined && node.machineKey !== asked.machineKey)
     return refusal("this node key belongs to another machine");
-  if (asked.expiry !== null && asked.expiry <= now) return logout(options, asked, node);
+  if (expiryPassed(asked.expiry, now)) return logout(options, asked, node);
   if (asked.followup !== "") return followup(options, asked);
-  if (node !== undefined && !isExpired(node, now) && (asked.authKey === "" || node.preAuthKey !== null)) {
-    const resumed = asked.authKey === "" || (await isKeyOf(options, asked, node));
-    if (resumed) return resume(options, asked, node);
-  }
+  // With a key it is decide that knows whether this is a restart (protocol 5.5): it sees the newest state.
+  if (node !== undefined && !isExpired(node, now) && asked.authKey === "")
+    return resume(options, asked, node);
   if (asked.authKey !== "") return withKey(options, asked);
   if (node !== undefined && isExpired(node, now))
     return { ...empty(), ...profileOf(options, node), NodeKeyExpired: true };
@@ -122,17 +121,6 @@ export async function lookUp(
   return barrier.ok ? find() : "unavailable";
 }
 
-/** Was this node let in by this very key? Then offering it again is a restart, whatever became of the key (protocol 5.5). */
-async function isKeyOf(options: RegisterOptions, asked: Asked, node: Node): Promise<boolean> {
-  const { service } = options;
-  const offered = service.directory.index.preAuthKeyByHash(service.hashKey(asked.authKey));
-  if (offered === node.preAuthKey) return true;
-  // The key was deleted since: nothing is left to compare with, and the node key is proof enough.
-  return (
-    offered === undefined && node.preAuthKey !== null && !service.directory.preAuthKeys.has(node.preAuthKey)
-  );
-}
-
 async function logout(options: RegisterOptions, asked: Asked, node: Node | undefined): Promise<Answer> {
   if (node !== undefined) {
     const done = await options.service.execute(
@@ -144,36 +132,27 @@ async function logout(options: RegisterOptions, asked: Asked, node: Node | undef
   return { ...empty(), ...(node === undefined ? {} : profileOf(options, node)), NodeKeyExpired: true };
 }
 
-async function resume(options: RegisterOptions, asked: Asked, node: Node): Promise<Answer> {
-  const done = await options.service.execute(
-    {
-      kind: "ResumeNode",
-      node: node.id,
-      machineKey: asked.machineKey,
-      nodeKey: asked.nodeKey,
-      expiry: asked.expiry,
-      ...asked.facts,
-    },
-    { by: principal(asked) },
-  );
-  return done.ok ? success(options, asked.nodeKey) : failed(done.error);
+function resume(options: RegisterOptions, asked: Asked, node: Node): Promise<Answer> {
+  const { machineKey, nodeKey, expiry, facts } = asked;
+  return carryOut(options, asked, {
+    kind: "ResumeNode",
+    node: node.id,
+    machineKey,
+    nodeKey,
+    expiry,
+    ...facts,
+  });
 }
 
-async function withKey(options: RegisterOptions, asked: Asked): Promise<Answer> {
-  const { service } = options;
-  const done = await service.execute(
-    {
-      kind: "RegisterNode",
-      machineKey: asked.machineKey,
-      nodeKey: asked.nodeKey,
-      oldNodeKey: asked.oldNodeKey,
-      auth: { kind: "pre-auth-key", hash: service.hashKey(asked.authKey) },
-      expiry: asked.expiry,
-      ephemeral: asked.ephemeral,
-      ...asked.facts,
-    },
-    { by: principal(asked) },
-  );
+function withKey(options: RegisterOptions, asked: Asked): Promise<Answer> {
+  const { machineKey, nodeKey, oldNodeKey, expiry, ephemeral, facts } = asked;
+  const auth = { kind: "pre-auth-key", hash: options.service.hashKey(asked.authKey) } as const;
+  const asks = { machineKey, nodeKey, oldNodeKey, auth, expiry, ephemeral };
+  return carryOut(options, asked, { kind: "RegisterNode", ...asks, ...facts });
+}
+
+async function carryOut(options: RegisterOptions, asked: Asked, command: Command): Promise<Answer> {
+  const done = await options.service.execute(command, { by: principal(asked) });
   return done.ok ? success(options, asked.nodeKey) : failed(done.error);
 }
 
