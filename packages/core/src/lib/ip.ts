@@ -27,8 +27,6 @@ export const familyBits = (family: Family): number => (family === 4 ? 32 : 128);
 
 export const addr4 = (value: number): Addr => ({ family: 4, value: BigInt(value >>> 0) });
 export const addr6 = (value: bigint): Addr => ({ family: 6, value });
-/** The 32 bits of an IPv4 address as an unsigned number. */
-export const v4Number = (addr: Addr): number => Number(addr.value);
 
 const octet = /^(?:0|[1-9][0-9]{0,2})$/;
 

@@ -11,7 +11,6 @@ import type { Result } from "../lib/result.ts";
 export const MACHINE_PREFIX = "mkey:";
 export const NODE_PREFIX = "nodekey:";
 export const DISCO_PREFIX = "discokey:";
-export const CHALLENGE_PREFIX = "chalpub:";
 export const LOCK_PREFIX = "nlpub:";
 export const PRIVATE_PREFIX = "privkey:";
 
@@ -34,7 +33,6 @@ export const parseNodeKey = (text: string): Result<NodeKey, Problem> =>
   parse(NODE_PREFIX, text) as Result<NodeKey, Problem>;
 export const parseDiscoKey = (text: string): Result<DiscoKey, Problem> =>
   parse(DISCO_PREFIX, text) as Result<DiscoKey, Problem>;
-export const parseChallengeKey = (text: string): Result<string, Problem> => parse(CHALLENGE_PREFIX, text);
 export const parseLockKey = (text: string): Result<string, Problem> => parse(LOCK_PREFIX, text);
 
 const print = (prefix: string, raw: Uint8Array): string => {
@@ -45,7 +43,6 @@ const print = (prefix: string, raw: Uint8Array): string => {
 export const machineKey = (raw: Uint8Array): MachineKey => print(MACHINE_PREFIX, raw) as MachineKey;
 export const nodeKey = (raw: Uint8Array): NodeKey => print(NODE_PREFIX, raw) as NodeKey;
 export const discoKey = (raw: Uint8Array): DiscoKey => print(DISCO_PREFIX, raw) as DiscoKey;
-export const challengeKey = (raw: Uint8Array): string => print(CHALLENGE_PREFIX, raw);
 
 export const ZERO_MACHINE_KEY = (MACHINE_PREFIX + zeroHex) as MachineKey;
 export const ZERO_NODE_KEY = (NODE_PREFIX + zeroHex) as NodeKey;

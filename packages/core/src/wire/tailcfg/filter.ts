@@ -25,5 +25,3 @@ export interface FilterRule {
   readonly IPProto?: readonly number[]; // ∅ and [] = TCP, UDP, ICMP, ICMPv6
   readonly CapGrant?: readonly CapGrant[];
 }
-
-export const anyPort: PortRange = { First: 0, Last: 65535 };
